@@ -1,0 +1,8 @@
+//! Contacts: the people that a tenant deals with.
+
+pub mod model;
+
+pub use model::{
+    Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,
+    NewEmail, NewPhone, PostalAddress,
+};

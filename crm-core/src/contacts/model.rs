@@ -1,0 +1,565 @@
+//! A contact: what it holds and the rules of each value.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::email::{EmailAddress, shorten};
+use crate::error::FieldError;
+use crate::id::{CompanyId, ContactId, UserId};
+use crate::patch::Patch;
+use crate::phone::{PhoneNumber, Region};
+use crate::time::Timestamp;
+
+/// Characters that a name, title, label or similar line may have.
+pub const MAX_LINE: usize = 255;
+/// E-mails, phones or addresses that one contact may have.
+pub const MAX_ENTRIES: usize = 50;
+/// Tags that one contact may have.
+pub const MAX_TAGS: usize = 100;
+/// Custom fields that one contact may have.
+pub const MAX_CUSTOM: usize = 250;
+/// Bytes that the text of one custom field may have.
+pub const MAX_CUSTOM_TEXT: usize = 16 * 1024;
+
+/// A person (or a mailbox, or a switchboard) that the tenant deals with.
+///
+/// Only the core makes one, so one that exists is valid: it has a name, an e-mail or a phone, and
+/// every value keeps its rule. Changing a copy in memory changes nothing in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Contact {
+    /// Identifies the contact within its tenant.
+    pub id: ContactId,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// The name to show: as given, else first and last name, else company, e-mail or phone.
+    pub display_name: String,
+    /// The employer's name.
+    pub company: Option<String>,
+    /// The employer's own record.
+    pub company_id: Option<CompanyId>,
+    /// Job title.
+    pub title: Option<String>,
+    /// E-mail addresses, the primary one first.
+    pub emails: Vec<ContactEmail>,
+    /// Phone numbers, the primary one first.
+    pub phones: Vec<ContactPhone>,
+    /// Postal addresses, the primary one first.
+    pub addresses: Vec<PostalAddress>,
+    /// Tags in alphabetical order, each once.
+    pub tags: Vec<String>,
+    /// Fields of the tenant's own.
+    pub custom: BTreeMap<String, CustomValue>,
+    /// The user who looks after the contact.
+    pub owner_id: Option<UserId>,
+    /// Where the contact came from, e.g. `import`.
+    pub source: Option<String>,
+    /// When the contact was made.
+    pub created_at: Timestamp,
+    /// When the contact was last changed.
+    pub updated_at: Timestamp,
+    /// When the contact was deleted, if it is.
+    pub deleted_at: Option<Timestamp>,
+    /// Counts the changes, from 1.
+    pub version: i64,
+}
+
+impl Contact {
+    /// Whether the contact is in use, as opposed to deleted.
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+}
+
+/// An e-mail address of a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactEmail {
+    /// The address, as typed.
+    pub address: EmailAddress,
+    /// What it is for, e.g. `work`.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// A phone number of a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactPhone {
+    /// The number in E.164; `None` flags text that is no number, which is kept in `raw`.
+    pub number: Option<PhoneNumber>,
+    /// What was typed.
+    pub raw: String,
+    /// What it is for, e.g. `mobile`.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// A postal address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostalAddress {
+    /// Street and house number; further lines after a line break.
+    pub street: Option<String>,
+    /// Town.
+    pub city: Option<String>,
+    /// State, province or county.
+    pub region: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// Country, as written.
+    pub country: Option<String>,
+    /// What it is for, e.g. `home`.
+    pub label: Option<String>,
+}
+
+impl PostalAddress {
+    /// Whether no part of the address is known (a label alone is no address).
+    pub fn is_empty(&self) -> bool {
+        [&self.street, &self.city, &self.region, &self.postal_code, &self.country]
+            .iter()
+            .all(|part| part.is_none())
+    }
+}
+
+/// The value of a field of the tenant's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CustomValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// Text, at most [`MAX_CUSTOM_TEXT`] bytes.
+    Text(String),
+}
+
+/// What a caller says of a contact to be made; nothing is trusted yet.
+///
+/// ```
+/// use crm_core::contacts::NewContact;
+/// let ada = NewContact::named("Ada", "Lovelace").email("ada@example.com").phone("+44 20 7946 0958");
+/// assert_eq!(ada.emails[0].address, "ada@example.com");
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewContact {
+    /// Given name, at most [`MAX_LINE`] characters.
+    pub first_name: Option<String>,
+    /// Family name, at most [`MAX_LINE`] characters.
+    pub last_name: Option<String>,
+    /// The name to show, where it is not first and last name.
+    pub display_name: Option<String>,
+    /// The employer's name.
+    pub company: Option<String>,
+    /// The employer's own record.
+    pub company_id: Option<CompanyId>,
+    /// Job title.
+    pub title: Option<String>,
+    /// E-mail addresses, the primary one first; at most [`MAX_ENTRIES`].
+    pub emails: Vec<NewEmail>,
+    /// Phone numbers, the primary one first; at most [`MAX_ENTRIES`].
+    pub phones: Vec<NewPhone>,
+    /// Postal addresses, the primary one first; at most [`MAX_ENTRIES`].
+    pub addresses: Vec<PostalAddress>,
+    /// Tags; at most [`MAX_TAGS`].
+    pub tags: Vec<String>,
+    /// Fields of the tenant's own; at most [`MAX_CUSTOM`].
+    pub custom: BTreeMap<String, CustomValue>,
+    /// The user who looks after the contact.
+    pub owner_id: Option<UserId>,
+    /// Where the contact came from.
+    pub source: Option<String>,
+}
+
+/// An e-mail address as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEmail {
+    /// The address.
+    pub address: String,
+    /// What it is for, e.g. `work`.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// A phone number as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewPhone {
+    /// The number in any notation; the same as `raw`, and enough by itself.
+    pub number: Option<String>,
+    /// What was typed, kept as it is.
+    pub raw: Option<String>,
+    /// What it is for, e.g. `mobile`.
+    pub label: Option<String>,
+}
+
+impl NewContact {
+    /// A contact with these names and nothing else.
+    pub fn named(first: impl Into<String>, last: impl Into<String>) -> Self {
+        NewContact {
+            first_name: Some(first.into()),
+            last_name: Some(last.into()),
+            ..NewContact::default()
+        }
+    }
+
+    /// The same with one more e-mail address.
+    #[must_use]
+    pub fn email(mut self, address: impl Into<String>) -> Self {
+        self.emails.push(NewEmail { address: address.into(), label: None });
+        self
+    }
+
+    /// The same with one more phone number, in any notation.
+    #[must_use]
+    pub fn phone(mut self, number: impl Into<String>) -> Self {
+        self.phones.push(NewPhone { number: None, raw: Some(number.into()), label: None });
+        self
+    }
+
+    /// The same with the employer's name.
+    #[must_use]
+    pub fn company(mut self, name: impl Into<String>) -> Self {
+        self.company = Some(name.into());
+        self
+    }
+
+    /// The same with one more tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+/// A change to a contact: an RFC 7396 merge patch. Lists are replaced whole, `custom` is merged key by
+/// key.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContactPatch {
+    /// Given name.
+    pub first_name: Patch<String>,
+    /// Family name.
+    pub last_name: Patch<String>,
+    /// The name to show; cleared, it follows the other names again.
+    pub display_name: Patch<String>,
+    /// The employer's name.
+    pub company: Patch<String>,
+    /// The employer's own record.
+    pub company_id: Patch<CompanyId>,
+    /// Job title.
+    pub title: Patch<String>,
+    /// All e-mail addresses.
+    pub emails: Patch<Vec<NewEmail>>,
+    /// All phone numbers.
+    pub phones: Patch<Vec<NewPhone>>,
+    /// All postal addresses.
+    pub addresses: Patch<Vec<PostalAddress>>,
+    /// All tags.
+    pub tags: Patch<Vec<String>>,
+    /// Fields of the tenant's own: `null` removes one.
+    pub custom: Patch<BTreeMap<String, Option<CustomValue>>>,
+    /// The user who looks after the contact.
+    pub owner_id: Patch<UserId>,
+    /// Where the contact came from.
+    pub source: Patch<String>,
+}
+
+/// The values of a contact that people decide, parsed and valid: what [`NewContact`] becomes.
+///
+/// Kept apart from [`Contact`] so that validation needs neither a clock nor an identifier.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContactDetails {
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
+    pub(crate) display_name: String,
+    pub(crate) company: Option<String>,
+    pub(crate) company_id: Option<CompanyId>,
+    pub(crate) title: Option<String>,
+    pub(crate) emails: Vec<ContactEmail>,
+    pub(crate) phones: Vec<ContactPhone>,
+    pub(crate) addresses: Vec<PostalAddress>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) custom: BTreeMap<String, CustomValue>,
+    pub(crate) owner_id: Option<UserId>,
+    pub(crate) source: Option<String>,
+}
+
+impl NewContact {
+    /// Parses every value. Numbers without a country code belong to `region`.
+    ///
+    /// # Errors
+    ///
+    /// One [`FieldError`] for each refused value, all at once.
+    pub fn validate(self, region: Region) -> Result<ContactDetails, Vec<FieldError>> {
+        let mut check = Check::default();
+        let first_name = check.line("first_name", self.first_name);
+        let last_name = check.line("last_name", self.last_name);
+        let given_display = check.line("display_name", self.display_name);
+        let company = check.line("company", self.company);
+        let title = check.line("title", self.title);
+        let source = check.line("source", self.source);
+        let emails = check.emails(self.emails);
+        let phones = check.phones(self.phones, region);
+        let addresses = check.addresses(self.addresses);
+        let tags = check.tags(self.tags);
+        let custom = check.custom(self.custom);
+
+        if !check.refused_any("emails")
+            && !check.refused_any("phones")
+            && first_name.is_none()
+            && last_name.is_none()
+            && given_display.is_none()
+            && emails.is_empty()
+            && phones.is_empty()
+        {
+            check.refuse("first_name", "required", "a contact needs a name, an e-mail or a phone");
+        }
+        let display_name = given_display.unwrap_or_else(|| {
+            default_display_name(
+                first_name.as_deref(),
+                last_name.as_deref(),
+                company.as_deref(),
+                &emails,
+                &phones,
+            )
+        });
+        if !check.refused.is_empty() {
+            return Err(check.refused);
+        }
+        Ok(ContactDetails {
+            first_name,
+            last_name,
+            display_name,
+            company,
+            company_id: self.company_id,
+            title,
+            emails,
+            phones,
+            addresses,
+            tags,
+            custom,
+            owner_id: self.owner_id,
+            source,
+        })
+    }
+}
+
+/// The name to show where none was given.
+pub(crate) fn default_display_name(
+    first: Option<&str>,
+    last: Option<&str>,
+    company: Option<&str>,
+    emails: &[ContactEmail],
+    phones: &[ContactPhone],
+) -> String {
+    match (first, last) {
+        (Some(first), Some(last)) => format!("{first} {last}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => company
+            .map(str::to_owned)
+            .or_else(|| emails.first().map(|email| email.address.to_string()))
+            .or_else(|| phones.first().map(|phone| phone.raw.clone()))
+            .unwrap_or_default(),
+    }
+}
+
+/// Collects every refused value of one record, so that the caller sees them together.
+#[derive(Default)]
+pub(crate) struct Check {
+    pub(crate) refused: Vec<FieldError>,
+}
+
+impl Check {
+    pub(crate) fn refuse(
+        &mut self,
+        field: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.refused.push(FieldError::new(field, code, message));
+    }
+
+    fn refused_any(&self, list: &str) -> bool {
+        self.refused.iter().any(|error| error.field.starts_with(list))
+    }
+
+    /// One line of text: trimmed, empty is none, no control characters.
+    pub(crate) fn line(&mut self, field: &str, value: Option<String>) -> Option<String> {
+        self.text(field, value, MAX_LINE, false)
+    }
+
+    fn text(
+        &mut self,
+        field: &str,
+        value: Option<String>,
+        most: usize,
+        lines: bool,
+    ) -> Option<String> {
+        let value = value?;
+        let trimmed = value.trim();
+        if trimmed.is_empty() {
+            return None;
+        }
+        if trimmed.chars().nth(most).is_some() {
+            let count = trimmed.chars().count();
+            self.refuse(
+                field,
+                "too_long",
+                format!("`{field}` has {count} characters; at most {most} are kept"),
+            );
+            return None;
+        }
+        let forbidden = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
+        if trimmed.chars().any(forbidden) {
+            self.refuse(
+                field,
+                "control_character",
+                format!("`{field}` holds a control character; only printable text is kept"),
+            );
+            return None;
+        }
+        Some(if trimmed.len() == value.len() { value } else { trimmed.to_owned() })
+    }
+
+    fn count(&mut self, field: &str, count: usize, most: usize) -> bool {
+        if count > most {
+            self.refuse(
+                field,
+                "too_many",
+                format!("`{field}` has {count} entries; at most {most} are kept"),
+            );
+        }
+        count <= most
+    }
+
+    fn emails(&mut self, emails: Vec<NewEmail>) -> Vec<ContactEmail> {
+        if !self.count("emails", emails.len(), MAX_ENTRIES) {
+            return Vec::new();
+        }
+        let mut kept: Vec<ContactEmail> = Vec::with_capacity(emails.len());
+        for (index, email) in emails.into_iter().enumerate() {
+            let label = self.line(&format!("emails[{index}].label"), email.label);
+            match EmailAddress::parse(&email.address) {
+                Ok(address) => {
+                    let key = address.key();
+                    if !kept.iter().any(|other| other.address.key() == key) {
+                        kept.push(ContactEmail { address, label });
+                    }
+                }
+                Err(error) => {
+                    self.refuse(format!("emails[{index}].address"), "invalid_email", error.message);
+                }
+            }
+        }
+        kept
+    }
+
+    fn phones(&mut self, phones: Vec<NewPhone>, region: Region) -> Vec<ContactPhone> {
+        if !self.count("phones", phones.len(), MAX_ENTRIES) {
+            return Vec::new();
+        }
+        let mut kept: Vec<ContactPhone> = Vec::with_capacity(phones.len());
+        for (index, phone) in phones.into_iter().enumerate() {
+            let label = self.line(&format!("phones[{index}].label"), phone.label);
+            let number_text = self.line(&format!("phones[{index}].number"), phone.number);
+            let raw_text = self.line(&format!("phones[{index}].raw"), phone.raw);
+            // `number` is the caller's better knowledge; `raw` is what is kept as typed.
+            let number = number_text
+                .as_deref()
+                .and_then(|text| PhoneNumber::parse(text, region))
+                .or_else(|| raw_text.as_deref().and_then(|text| PhoneNumber::parse(text, region)));
+            let Some(raw) = raw_text.or(number_text) else {
+                if !self.refused_any(&format!("phones[{index}]")) {
+                    self.refuse(
+                        format!("phones[{index}].raw"),
+                        "required",
+                        "a phone needs a number",
+                    );
+                }
+                continue;
+            };
+            let same = |other: &ContactPhone| match (&other.number, &number) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => other.raw == raw,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if !kept.iter().any(same) {
+                kept.push(ContactPhone { number, raw, label });
+            }
+        }
+        kept
+    }
+
+    fn addresses(&mut self, addresses: Vec<PostalAddress>) -> Vec<PostalAddress> {
+        if !self.count("addresses", addresses.len(), MAX_ENTRIES) {
+            return Vec::new();
+        }
+        let mut kept = Vec::with_capacity(addresses.len());
+        for (index, address) in addresses.into_iter().enumerate() {
+            let mut line = |part: &str, value, lines| {
+                self.text(&format!("addresses[{index}].{part}"), value, MAX_LINE * 4, lines)
+            };
+            let address = PostalAddress {
+                street: line("street", address.street, true),
+                city: line("city", address.city, false),
+                region: line("region", address.region, false),
+                postal_code: line("postal_code", address.postal_code, false),
+                country: line("country", address.country, false),
+                label: line("label", address.label, false),
+            };
+            if !address.is_empty() {
+                kept.push(address);
+            }
+        }
+        kept
+    }
+
+    fn tags(&mut self, tags: Vec<String>) -> Vec<String> {
+        if !self.count("tags", tags.len(), MAX_TAGS) {
+            return Vec::new();
+        }
+        let mut kept: Vec<String> = tags
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, tag)| self.line(&format!("tags[{index}]"), Some(tag)))
+            .collect();
+        kept.sort();
+        kept.dedup();
+        kept
+    }
+
+    fn custom(&mut self, custom: BTreeMap<String, CustomValue>) -> BTreeMap<String, CustomValue> {
+        if !self.count("custom", custom.len(), MAX_CUSTOM) {
+            return BTreeMap::new();
+        }
+        let mut kept = BTreeMap::new();
+        for (key, value) in custom {
+            let field = format!("custom.{}", shorten(&key));
+            let Some(key) = self.line(&field, Some(key)) else {
+                if !self.refused_any(&field) {
+                    self.refuse("custom", "required", "a custom field needs a name");
+                }
+                continue;
+            };
+            if let CustomValue::Text(text) = &value
+                && text.len() > MAX_CUSTOM_TEXT
+            {
+                self.refuse(
+                    field,
+                    "too_long",
+                    format!(
+                        "the text has {} bytes; at most {MAX_CUSTOM_TEXT} are kept",
+                        text.len()
+                    ),
+                );
+                continue;
+            }
+            kept.insert(key, value);
+        }
+        kept
+    }
+}
