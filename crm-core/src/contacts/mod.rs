@@ -1,8 +1,14 @@
 //! Contacts: the people that a tenant deals with.
 
+pub(crate) mod commands;
 pub mod model;
+pub mod search;
+pub mod service;
+pub mod store;
 
 pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,
     NewEmail, NewPhone, PostalAddress,
 };
+pub use service::{Contacts, SearchHit};
+pub use store::{ContactFilter, ContactKey, ContactSort, Deleted};

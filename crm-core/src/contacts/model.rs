@@ -308,16 +308,7 @@ impl NewContact {
         let tags = check.tags(self.tags);
         let custom = check.custom(self.custom);
 
-        if !check.refused_any("emails")
-            && !check.refused_any("phones")
-            && first_name.is_none()
-            && last_name.is_none()
-            && given_display.is_none()
-            && emails.is_empty()
-            && phones.is_empty()
-        {
-            check.refuse("first_name", "required", "a contact needs a name, an e-mail or a phone");
-        }
+        check.something_to_go_by([&first_name, &last_name, &given_display], &emails, &phones);
         let display_name = given_display.unwrap_or_else(|| {
             default_display_name(
                 first_name.as_deref(),
@@ -387,6 +378,22 @@ impl Check {
         self.refused.iter().any(|error| error.field.starts_with(list))
     }
 
+    /// A contact needs a name, an e-mail or a phone. Where one was refused, that is said already.
+    pub(crate) fn something_to_go_by(
+        &mut self,
+        names: [&Option<String>; 3],
+        emails: &[ContactEmail],
+        phones: &[ContactPhone],
+    ) {
+        if names.iter().all(|name| name.is_none())
+            && emails.is_empty()
+            && phones.is_empty()
+            && self.refused.is_empty()
+        {
+            self.refuse("first_name", "required", "a contact needs a name, an e-mail or a phone");
+        }
+    }
+
     /// One line of text: trimmed, empty is none, no control characters.
     pub(crate) fn line(&mut self, field: &str, value: Option<String>) -> Option<String> {
         self.text(field, value, MAX_LINE, false)
@@ -436,7 +443,7 @@ impl Check {
         count <= most
     }
 
-    fn emails(&mut self, emails: Vec<NewEmail>) -> Vec<ContactEmail> {
+    pub(crate) fn emails(&mut self, emails: Vec<NewEmail>) -> Vec<ContactEmail> {
         if !self.count("emails", emails.len(), MAX_ENTRIES) {
             return Vec::new();
         }
@@ -458,7 +465,7 @@ impl Check {
         kept
     }
 
-    fn phones(&mut self, phones: Vec<NewPhone>, region: Region) -> Vec<ContactPhone> {
+    pub(crate) fn phones(&mut self, phones: Vec<NewPhone>, region: Region) -> Vec<ContactPhone> {
         if !self.count("phones", phones.len(), MAX_ENTRIES) {
             return Vec::new();
         }
@@ -494,7 +501,7 @@ impl Check {
         kept
     }
 
-    fn addresses(&mut self, addresses: Vec<PostalAddress>) -> Vec<PostalAddress> {
+    pub(crate) fn addresses(&mut self, addresses: Vec<PostalAddress>) -> Vec<PostalAddress> {
         if !self.count("addresses", addresses.len(), MAX_ENTRIES) {
             return Vec::new();
         }
@@ -518,7 +525,7 @@ impl Check {
         kept
     }
 
-    fn tags(&mut self, tags: Vec<String>) -> Vec<String> {
+    pub(crate) fn tags(&mut self, tags: Vec<String>) -> Vec<String> {
         if !self.count("tags", tags.len(), MAX_TAGS) {
             return Vec::new();
         }
@@ -532,7 +539,7 @@ impl Check {
         kept
     }
 
-    fn custom(&mut self, custom: BTreeMap<String, CustomValue>) -> BTreeMap<String, CustomValue> {
+    pub(crate) fn custom(&mut self, custom: BTreeMap<String, CustomValue>) -> BTreeMap<String, CustomValue> {
         if !self.count("custom", custom.len(), MAX_CUSTOM) {
             return BTreeMap::new();
         }

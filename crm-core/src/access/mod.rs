@@ -1,0 +1,181 @@
+//! Who may do what: roles, actions and the permits that operations consume.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::email::shorten;
+use crate::error::{Error, ErrorKind, Result};
+use crate::scope::TenantScope;
+
+/// What a user is in a tenant. Each role may do all that the next one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Holds the tenant: everything, including its settings.
+    Owner,
+    /// Runs the tenant: people, import, export, audit.
+    Admin,
+    /// Works with contacts.
+    Agent,
+    /// Reads.
+    Viewer,
+}
+
+impl Role {
+    /// Every role, the mightiest first.
+    pub const ALL: &'static [Role] = &[Role::Owner, Role::Admin, Role::Agent, Role::Viewer];
+
+    /// The role's stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Admin => "admin",
+            Role::Agent => "agent",
+            Role::Viewer => "viewer",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Role::ALL.iter().copied().find(|role| role.as_str() == text).ok_or_else(|| {
+            Error::invalid_field(
+                "role",
+                "invalid_role",
+                format!("`{}` is no role; choose owner, admin, agent or viewer", shorten(text)),
+            )
+        })
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Something that a role allows or forbids. Each action is a type of its own, so that the permit
+/// for one is not the permit for another.
+pub trait Action: sealed::Sealed + 'static {
+    /// The action's stable name, `resource:verb`.
+    const NAME: &'static str;
+    /// The least role that may do it.
+    const LEAST: Role;
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident = $name:literal from $least:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub enum $action {}
+            impl sealed::Sealed for $action {}
+            impl Action for $action {
+                const NAME: &'static str = $name;
+                const LEAST: Role = Role::$least;
+            }
+        )*
+
+        /// Every action with the least role that may do it.
+        pub const ACTIONS: &[(&str, Role)] = &[$(($action::NAME, $action::LEAST),)*];
+    };
+}
+
+actions! {
+    /// Read contacts, search them, read their timelines.
+    ReadContacts = "contacts:read" from Viewer;
+    /// Make contacts.
+    CreateContacts = "contacts:create" from Agent;
+    /// Change contacts.
+    UpdateContacts = "contacts:update" from Agent;
+    /// Delete contacts.
+    DeleteContacts = "contacts:delete" from Agent;
+    /// Bring deleted contacts back.
+    RestoreContacts = "contacts:restore" from Agent;
+    /// Import contacts from a file.
+    ImportContacts = "contacts:import" from Admin;
+    /// Export all contacts.
+    ExportContacts = "contacts:export" from Admin;
+    /// Read companies.
+    ReadCompanies = "companies:read" from Viewer;
+    /// Make and change companies.
+    WriteCompanies = "companies:write" from Agent;
+    /// Read activities and their statistics.
+    ReadActivities = "activities:read" from Viewer;
+    /// Log activities.
+    LogActivities = "activities:log" from Agent;
+    /// Read the list of users.
+    ReadUsers = "users:read" from Viewer;
+    /// Make users and change their roles.
+    ManageUsers = "users:manage" from Admin;
+    /// Read the event log.
+    ReadEvents = "events:read" from Admin;
+    /// Read the audit log.
+    ReadAudit = "audit:read" from Admin;
+}
+
+/// Proof that `A` was allowed. Operations consume one, so that a forgotten check does not compile.
+///
+/// ```compile_fail,E0308
+/// # use crm_core::access::{CreateContacts, DeleteContacts, Permit};
+/// fn delete(_: Permit<DeleteContacts>) {}
+/// fn create(permit: Permit<CreateContacts>) { delete(permit) }
+/// ```
+#[derive(Debug)]
+pub struct Permit<A: Action> {
+    scope: TenantScope,
+    action: PhantomData<A>,
+}
+
+impl<A: Action> Permit<A> {
+    /// The scope that the action was allowed in.
+    pub fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+}
+
+/// Allows or forbids `A` by the scope's role.
+///
+/// # Errors
+///
+/// `forbidden`, naming the action and the role it needs.
+pub fn authorize<A: Action>(scope: &TenantScope) -> Result<Permit<A>> {
+    if scope.role() <= A::LEAST {
+        Ok(Permit { scope: scope.clone(), action: PhantomData })
+    } else {
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            format!("the role `{}` may not `{}`; it takes `{}`", scope.role(), A::NAME, A::LEAST),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole policy as a table, so that a change of it shows in review.
+    #[test]
+    fn policy() {
+        let mut table = format!("{:22}", "");
+        for role in Role::ALL {
+            table += &format!("{role:8}");
+        }
+        for (action, least) in ACTIONS {
+            table += &format!("\n{action:22}");
+            for role in Role::ALL {
+                table += if role <= least { "yes     " } else { "-       " };
+            }
+        }
+        insta::assert_snapshot!(table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    }
+}

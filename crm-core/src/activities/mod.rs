@@ -1,0 +1,12 @@
+//! Activities: what happened with a contact, in order of time.
+
+pub mod model;
+pub mod service;
+pub mod store;
+
+pub use model::{
+    Activity, ActivityData, ActivityKind, Direction, FieldChange, NewActivity, StatsGroup,
+    StatsGroupBy, Stats,
+};
+pub use service::Activities;
+pub use store::ActivityFilter;

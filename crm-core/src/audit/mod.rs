@@ -1,0 +1,8 @@
+//! The audit log: who did what to which record.
+
+pub mod model;
+pub mod service;
+pub mod store;
+
+pub use model::{AuditEntry, AuditQuery};
+pub use service::Audit;

@@ -1,0 +1,246 @@
+//! One unit of work: everything that a command writes.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::activities::{Activity, ActivityData};
+use crate::audit::AuditEntry;
+use crate::companies::{Company, CompanyKey};
+use crate::contacts::Contact;
+use crate::contacts::search::ContactTerms;
+use crate::contacts::store::ContactKey;
+use crate::entity::EntityRef;
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::events::{Event, EventName};
+use crate::id::{ActivityId, ContactId, TenantId};
+use crate::identity::User;
+use crate::scope::{Actor, TenantScope};
+use crate::tenancy::Tenant;
+use crate::time::Timestamp;
+
+/// What one command writes: applied whole or not at all by
+/// [`Store::commit`](crate::ports::Store::commit).
+///
+/// Each [`Change`] carries its audit entry and its event, and a contact's also its timeline entry, so
+/// that no writer can forget one. Only the services of this crate make changes:
+///
+/// ```compile_fail,E0451
+/// # use crm_core::Changes;
+/// let changes = Changes { changes: vec![], ..unimplemented!() };
+/// ```
+#[derive(Debug)]
+pub struct Changes {
+    scope: TenantScope,
+    at: Timestamp,
+    changes: Vec<Change>,
+}
+
+/// One record's change with everything that follows from it.
+#[derive(Debug)]
+pub struct Change {
+    write: Write,
+    timeline: Option<Activity>,
+    audit: AuditEntry,
+    event: Event,
+}
+
+/// The rows that a change writes. Exhaustive on purpose: an adapter that does not know a kind of
+/// write must not compile.
+#[derive(Debug)]
+pub enum Write {
+    /// A new tenant.
+    InsertTenant(Tenant),
+    /// A new user.
+    InsertUser(User),
+    /// A user's new state, if it is still at `expected_version`.
+    UpdateUser {
+        /// The new state.
+        user: User,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A new company.
+    InsertCompany(Company),
+    /// A company's new state, if it is still at `expected_version`.
+    UpdateCompany {
+        /// The new state.
+        company: Company,
+        /// The version that the change was made from.
+        expected_version: i64,
+        /// What the company is no longer found by.
+        removed: Vec<CompanyKey>,
+        /// What the company is now found by, too.
+        added: Vec<CompanyKey>,
+    },
+    /// A new contact.
+    InsertContact {
+        /// The contact.
+        contact: Contact,
+        /// What it is found by.
+        added: ContactIndex,
+    },
+    /// A contact's new state, if it is still at `expected_version`.
+    UpdateContact {
+        /// The new state.
+        contact: Contact,
+        /// The version that the change was made from.
+        expected_version: i64,
+        /// What the contact is no longer found by.
+        removed: ContactIndex,
+        /// What the contact is now found by, too.
+        added: ContactIndex,
+    },
+    /// An activity that a person logged.
+    InsertActivity(Activity),
+}
+
+/// What a contact is found by. A deleted contact keeps its keys, which no longer make it the
+/// holder of its e-mails, and has no search terms.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContactIndex {
+    /// Each key, and whether the contact is live under it.
+    pub keys: Vec<(ContactKey, bool)>,
+    /// The search terms; `None` leaves those of the store as they are.
+    pub terms: Option<ContactTerms>,
+}
+
+impl Changes {
+    pub(crate) fn new(scope: &TenantScope, at: Timestamp) -> Self {
+        Changes { scope: scope.clone(), at, changes: Vec::new() }
+    }
+
+    /// The tenant and the actor that the changes belong to.
+    pub fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+
+    /// The tenant that every row belongs to.
+    pub fn tenant(&self) -> TenantId {
+        self.scope.tenant()
+    }
+
+    /// When the changes were decided.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The changes in the order in which they are to be applied.
+    pub fn iter(&self) -> std::slice::Iter<'_, Change> {
+        self.changes.iter()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many records change.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// These changes and then `other`'s, as one unit.
+    ///
+    /// # Errors
+    ///
+    /// `conflict` when `other` belongs to another tenant.
+    pub fn and(mut self, other: Changes) -> Result<Self> {
+        if other.tenant() != self.tenant() {
+            return Err(Error::new(
+                crate::ErrorKind::Conflict,
+                "changes of two tenants cannot be one unit of work",
+            ));
+        }
+        self.changes.extend(other.changes);
+        Ok(self)
+    }
+
+    /// Adds a change with its audit entry and its event.
+    pub(crate) fn record(
+        &mut self,
+        env: &Env,
+        write: Write,
+        subject: impl Into<EntityRef>,
+        name: EventName,
+        fields: Vec<String>,
+        data: &impl Serialize,
+    ) -> Result<&mut Change> {
+        let subject = subject.into();
+        let actor = self.scope.actor();
+        let request_id = self.scope.request_id().clone();
+        let data = serde_json::to_string(data).and_then(RawValue::from_string);
+        let audit = AuditEntry {
+            id: env.new_id()?,
+            at: self.at,
+            actor,
+            action: name,
+            resource: subject,
+            request_id: request_id.clone(),
+            fields,
+        };
+        let event = Event {
+            id: env.new_id()?,
+            name,
+            occurred_at: self.at,
+            actor,
+            request_id,
+            subject,
+            data: data.map_err(Error::internal)?,
+        };
+        Ok(self.changes.push_mut(Change { write, timeline: None, audit, event }))
+    }
+}
+
+impl<'a> IntoIterator for &'a Changes {
+    type Item = &'a Change;
+    type IntoIter = std::slice::Iter<'a, Change>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Change {
+    /// The rows.
+    pub fn write(&self) -> &Write {
+        &self.write
+    }
+
+    /// The entry on the contact's timeline, where the change is one of a contact.
+    pub fn timeline(&self) -> Option<&Activity> {
+        self.timeline.as_ref()
+    }
+
+    /// The audit entry.
+    pub fn audit(&self) -> &AuditEntry {
+        &self.audit
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// Puts the change on the contact's timeline.
+    pub(crate) fn on_timeline_of(
+        &mut self,
+        contact_id: ContactId,
+        id: ActivityId,
+        data: ActivityData,
+    ) {
+        self.timeline = Some(Activity {
+            id,
+            contact_id,
+            occurred_at: self.audit.at,
+            user_id: match self.audit.actor {
+                Actor::System => None,
+                Actor::User(user) => Some(user),
+            },
+            subject: None,
+            body: None,
+            data,
+            created_at: self.audit.at,
+        });
+    }
+}

@@ -1,0 +1,348 @@
+//! What changes a contact: old state and command in, changes out. Nothing here reads or waits.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::model::{
+    Check, Contact, ContactDetails, ContactPatch, default_display_name,
+};
+use super::search::ContactTerms;
+use super::store::ContactKey;
+use crate::access::{CreateContacts, DeleteContacts, Permit, RestoreContacts, UpdateContacts};
+use crate::activities::{ActivityData, FieldChange};
+use crate::changes::{Changes, ContactIndex, Write};
+use crate::env::Env;
+use crate::error::{Error, ErrorKind, FieldError, Result};
+use crate::events::EventName;
+use crate::hash::fnv128;
+use crate::patch::Patch;
+use crate::phone::Region;
+use crate::text;
+
+/// Bytes of a sort name that are compared.
+const MAX_SORT_NAME: usize = 120;
+
+impl Contact {
+    /// What the sort by last name compares: last and first name without case and accents, or the
+    /// name that is shown; at most 120 bytes.
+    pub fn sort_name(&self) -> String {
+        let mut name = match (&self.last_name, &self.first_name) {
+            (Some(last), Some(first)) => text::fold(&format!("{last} {first}")),
+            (Some(last), None) => text::fold(last),
+            (None, Some(_)) | (None, None) => text::fold(&self.display_name),
+        };
+        name.truncate(name.floor_char_boundary(MAX_SORT_NAME));
+        name
+    }
+
+    /// What the contact is found by.
+    pub fn keys(&self) -> Vec<ContactKey> {
+        let mut keys: Vec<_> =
+            self.emails.iter().map(|email| ContactKey::Email(email.address.key())).collect();
+        keys.extend(self.phones.iter().filter_map(|phone| {
+            phone.number.as_ref().map(|number| ContactKey::Phone(number.as_str().to_owned()))
+        }));
+        if keys.is_empty() {
+            keys.push(ContactKey::Fingerprint(self.fingerprint()));
+        }
+        keys.extend(self.tags.iter().cloned().map(ContactKey::Tag));
+        keys
+    }
+
+    fn fingerprint(&self) -> String {
+        let mut parts: Vec<String> = vec![
+            self.first_name.as_deref().map(text::fold).unwrap_or_default(),
+            self.last_name.as_deref().map(text::fold).unwrap_or_default(),
+            text::fold(&self.display_name),
+            self.company.as_deref().map(text::fold).unwrap_or_default(),
+            self.title.as_deref().map(text::fold).unwrap_or_default(),
+        ];
+        parts.extend(self.phones.iter().map(|phone| phone.raw.clone()));
+        for address in &self.addresses {
+            for part in [
+                &address.street,
+                &address.city,
+                &address.region,
+                &address.postal_code,
+                &address.country,
+            ] {
+                parts.push(part.as_deref().map(text::fold).unwrap_or_default());
+            }
+        }
+        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+        format!("{:032x}", fnv128(&parts))
+    }
+
+    fn index(&self) -> ContactIndex {
+        let live = self.is_live();
+        ContactIndex {
+            keys: self.keys().into_iter().map(|key| (key, live)).collect(),
+            terms: live.then(|| ContactTerms::of(self)),
+        }
+    }
+}
+
+/// A new contact.
+pub(crate) fn create(
+    changes: &mut Changes,
+    _: &Permit<CreateContacts>,
+    env: &Env,
+    details: ContactDetails,
+) -> Result<Contact> {
+    let contact = Contact {
+        id: env.new_id()?,
+        first_name: details.first_name,
+        last_name: details.last_name,
+        display_name: details.display_name,
+        company: details.company,
+        company_id: details.company_id,
+        title: details.title,
+        emails: details.emails,
+        phones: details.phones,
+        addresses: details.addresses,
+        tags: details.tags,
+        custom: details.custom,
+        owner_id: details.owner_id,
+        source: details.source,
+        created_at: changes.at(),
+        updated_at: changes.at(),
+        deleted_at: None,
+        version: 1,
+    };
+    #[derive(Serialize)]
+    struct Created<'a> {
+        contact: &'a Contact,
+    }
+    let timeline_id = env.new_id()?;
+    let write = Write::InsertContact { contact: contact.clone(), added: contact.index() };
+    changes
+        .record(
+            env,
+            write,
+            contact.id,
+            EventName::ContactCreated,
+            Vec::new(),
+            &Created { contact: &contact },
+        )?
+        .on_timeline_of(
+            contact.id,
+            timeline_id,
+            ActivityData::ContactCreated { source: contact.source.clone() },
+        );
+    Ok(contact)
+}
+
+/// A contact's new values; `None` when the patch changes nothing.
+pub(crate) fn update(
+    changes: &mut Changes,
+    _: &Permit<UpdateContacts>,
+    env: &Env,
+    before: &Contact,
+    patch: ContactPatch,
+) -> Result<Option<Contact>> {
+    if !before.is_live() {
+        return Err(deleted());
+    }
+    let mut after = patched(before, patch, changes.scope().region()).map_err(Error::invalid)?;
+    let differences = differences(before, &after)?;
+    if differences.is_empty() {
+        return Ok(None);
+    }
+    after.updated_at = changes.at();
+    after.version += 1;
+
+    let fields: Vec<String> = differences.iter().map(|change| change.field.clone()).collect();
+    let new_values: serde_json::Map<String, Value> = differences
+        .iter()
+        .map(|change| (change.field.clone(), change.new.clone()))
+        .collect();
+    let data = json!({ "version": after.version, "changes": new_values });
+    let timeline_id = env.new_id()?;
+    let write = moved(before, &after);
+    changes
+        .record(env, write, after.id, EventName::ContactUpdated, fields, &data)?
+        .on_timeline_of(
+            after.id,
+            timeline_id,
+            ActivityData::ContactUpdated { changes: differences },
+        );
+    Ok(Some(after))
+}
+
+/// A contact out of use. Its e-mails are free at once.
+pub(crate) fn delete(
+    changes: &mut Changes,
+    _: &Permit<DeleteContacts>,
+    env: &Env,
+    before: &Contact,
+) -> Result<Contact> {
+    if !before.is_live() {
+        return Err(deleted());
+    }
+    let mut after = before.clone();
+    after.deleted_at = Some(changes.at());
+    after.updated_at = changes.at();
+    after.version += 1;
+    let data = json!({ "version": after.version, "deleted_at": after.deleted_at });
+    let timeline_id = env.new_id()?;
+    let write = moved(before, &after);
+    changes
+        .record(env, write, after.id, EventName::ContactDeleted, Vec::new(), &data)?
+        .on_timeline_of(after.id, timeline_id, ActivityData::ContactDeleted {});
+    Ok(after)
+}
+
+/// A deleted contact back in use.
+pub(crate) fn restore(
+    changes: &mut Changes,
+    _: &Permit<RestoreContacts>,
+    env: &Env,
+    before: &Contact,
+) -> Result<Contact> {
+    if before.is_live() {
+        return Err(Error::new(ErrorKind::Conflict, "the contact is not deleted"));
+    }
+    let mut after = before.clone();
+    after.deleted_at = None;
+    after.updated_at = changes.at();
+    after.version += 1;
+    let data = json!({ "version": after.version });
+    let timeline_id = env.new_id()?;
+    let write = moved(before, &after);
+    changes
+        .record(env, write, after.id, EventName::ContactRestored, Vec::new(), &data)?
+        .on_timeline_of(after.id, timeline_id, ActivityData::ContactRestored {});
+    Ok(after)
+}
+
+fn deleted() -> Error {
+    Error::new(ErrorKind::Conflict, "the contact is deleted; restore it first")
+}
+
+/// The write from one state to the next, with only what differs in the index.
+fn moved(before: &Contact, after: &Contact) -> Write {
+    let (mut removed, mut added) = (before.index(), after.index());
+    let (old_keys, new_keys) = (removed.keys.clone(), added.keys.clone());
+    removed.keys.retain(|key| !new_keys.contains(key));
+    added.keys.retain(|key| !old_keys.contains(key));
+    if removed.terms == added.terms {
+        removed.terms = None;
+        added.terms = None;
+    }
+    Write::UpdateContact {
+        contact: after.clone(),
+        expected_version: before.version,
+        removed,
+        added,
+    }
+}
+
+/// `before` with the patch's values, each checked. A value that the patch does not name is not
+/// looked at again.
+fn patched(
+    before: &Contact,
+    patch: ContactPatch,
+    region: Region,
+) -> Result<Contact, Vec<FieldError>> {
+    let mut check = Check::default();
+    let mut after = before.clone();
+    let mut line = |field: &'static str, patch: Patch<String>, value: &mut Option<String>| {
+        match patch {
+            Patch::Keep => {}
+            Patch::Clear => *value = None,
+            Patch::Set(text) => *value = check.line(field, Some(text)),
+        }
+    };
+    line("first_name", patch.first_name, &mut after.first_name);
+    line("last_name", patch.last_name, &mut after.last_name);
+    line("company", patch.company, &mut after.company);
+    line("title", patch.title, &mut after.title);
+    line("source", patch.source, &mut after.source);
+    let mut display_name = (!before.has_default_display_name()).then(|| before.display_name.clone());
+    line("display_name", patch.display_name, &mut display_name);
+
+    match patch.emails {
+        Patch::Keep => {}
+        Patch::Clear => after.emails.clear(),
+        Patch::Set(emails) => after.emails = check.emails(emails),
+    }
+    match patch.phones {
+        Patch::Keep => {}
+        Patch::Clear => after.phones.clear(),
+        Patch::Set(phones) => after.phones = check.phones(phones, region),
+    }
+    match patch.addresses {
+        Patch::Keep => {}
+        Patch::Clear => after.addresses.clear(),
+        Patch::Set(addresses) => after.addresses = check.addresses(addresses),
+    }
+    match patch.tags {
+        Patch::Keep => {}
+        Patch::Clear => after.tags.clear(),
+        Patch::Set(tags) => after.tags = check.tags(tags),
+    }
+    match patch.custom {
+        Patch::Keep => {}
+        Patch::Clear => after.custom.clear(),
+        Patch::Set(entries) => {
+            let mut custom = before.custom.clone();
+            for (key, value) in entries {
+                match value {
+                    Some(value) => custom.insert(key, value),
+                    None => custom.remove(&key),
+                };
+            }
+            after.custom = check.custom(custom);
+        }
+    }
+    after.company_id = patch.company_id.apply(after.company_id);
+    after.owner_id = patch.owner_id.apply(after.owner_id);
+    check.something_to_go_by(
+        [&after.first_name, &after.last_name, &display_name],
+        &after.emails,
+        &after.phones,
+    );
+    if !check.refused.is_empty() {
+        return Err(check.refused);
+    }
+    after.display_name = display_name.unwrap_or_else(|| after.default_display_name());
+    Ok(after)
+}
+
+impl Contact {
+    fn default_display_name(&self) -> String {
+        default_display_name(
+            self.first_name.as_deref(),
+            self.last_name.as_deref(),
+            self.company.as_deref(),
+            &self.emails,
+            &self.phones,
+        )
+    }
+
+    /// Whether the shown name follows from the others, as opposed to being given.
+    pub(crate) fn has_default_display_name(&self) -> bool {
+        self.display_name == self.default_display_name()
+    }
+}
+
+/// The fields that differ, old and new, in the order of the contact's shape.
+fn differences(before: &Contact, after: &Contact) -> Result<Vec<FieldChange>> {
+    let mut changes = Vec::new();
+    macro_rules! compare {
+        ($($field:ident)*) => {$(
+            if before.$field != after.$field {
+                changes.push(FieldChange {
+                    field: stringify!($field).to_owned(),
+                    old: serde_json::to_value(&before.$field).map_err(Error::internal)?,
+                    new: serde_json::to_value(&after.$field).map_err(Error::internal)?,
+                });
+            }
+        )*};
+    }
+    compare!(
+        first_name last_name display_name company company_id title emails phones addresses tags
+        custom owner_id source
+    );
+    Ok(changes)
+}

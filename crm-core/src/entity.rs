@@ -1,0 +1,73 @@
+//! What an entry of the timeline, the audit log or the event log is about.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::id::{ActivityId, CompanyId, ContactId, TenantId, UserId};
+
+/// One record, by kind and id. In text `contact:<id>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EntityRef {
+    /// The kind of record.
+    pub kind: EntityKind,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl fmt::Display for EntityRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.as_str(), self.id)
+    }
+}
+
+macro_rules! entity_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $id:ty;)*) => {
+        /// The kinds of record that entries can be about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum EntityKind { $($(#[$doc])* $kind,)* }
+
+        impl EntityKind {
+            /// Every kind.
+            pub const ALL: &'static [EntityKind] = &[$(EntityKind::$kind,)*];
+
+            /// The kind's stable name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(EntityKind::$kind => $name,)* }
+            }
+        }
+
+        $(impl From<$id> for EntityRef {
+            fn from(id: $id) -> Self {
+                EntityRef { kind: EntityKind::$kind, id: id.as_uuid() }
+            }
+        })*
+    };
+}
+
+entity_kinds! {
+    /// A tenant.
+    Tenant = "tenant", TenantId;
+    /// A user.
+    User = "user", UserId;
+    /// A company.
+    Company = "company", CompanyId;
+    /// A contact.
+    Contact = "contact", ContactId;
+    /// An activity.
+    Activity = "activity", ActivityId;
+}
+
+impl FromStr for EntityKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        EntityKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            Error::invalid_field("kind", "invalid_kind", format!("`{text}` is no kind of record"))
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Events and their names.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::entity::EntityRef;
+use crate::error::Error;
+use crate::id::EventId;
+use crate::scope::{Actor, RequestId};
+use crate::time::Timestamp;
+
+/// Something that happened, written by the same commit as its cause.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// Identifies the event; a reader that sees an id twice has seen the same event.
+    pub id: EventId,
+    /// What happened.
+    pub name: EventName,
+    /// When.
+    pub occurred_at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// The request that caused it.
+    pub request_id: RequestId,
+    /// The record that it happened to.
+    pub subject: EntityRef,
+    /// The shape that the name documents, as JSON.
+    pub data: Box<RawValue>,
+}
+
+/// A place in a tenant's event log. Later events have greater positions; there may be gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventPosition(pub u64);
+
+impl EventPosition {
+    /// Before the first event.
+    pub const START: EventPosition = EventPosition(0);
+}
+
+/// An event and its place in the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordedEvent {
+    /// The place.
+    pub position: EventPosition,
+    /// The event.
+    pub event: Event,
+}
+
+macro_rules! event_names {
+    ($($(#[$doc:meta])* $name:ident = $action:literal, $version:literal;)*) => {
+        /// What can happen. Each name has one documented shape of [`Event::data`]; a changed shape
+        /// gets a new version.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventName { $($(#[$doc])* $name,)* }
+
+        impl EventName {
+            /// Every name.
+            pub const ALL: &'static [EventName] = &[$(EventName::$name,)*];
+
+            /// The name with its version, e.g. `contact.updated.v1`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(EventName::$name => concat!($action, ".v", $version),)* }
+            }
+
+            /// The name without its version, e.g. `contact.updated`: the action in the audit log.
+            pub const fn action(self) -> &'static str {
+                match self { $(EventName::$name => $action,)* }
+            }
+        }
+    };
+}
+
+event_names! {
+    /// `{"tenant": {...}}`
+    TenantCreated = "tenant.created", 1;
+    /// `{"user": {...}}`
+    UserCreated = "user.created", 1;
+    /// `{"version", "changes": {field: new value}}`
+    UserUpdated = "user.updated", 1;
+    /// `{"company": {...}}`
+    CompanyCreated = "company.created", 1;
+    /// `{"version", "changes": {field: new value}}`
+    CompanyUpdated = "company.updated", 1;
+    /// `{"contact": {...}}`
+    ContactCreated = "contact.created", 1;
+    /// `{"version", "changes": {field: new value}}`
+    ContactUpdated = "contact.updated", 1;
+    /// `{"version", "deleted_at"}`
+    ContactDeleted = "contact.deleted", 1;
+    /// `{"version"}`
+    ContactRestored = "contact.restored", 1;
+    /// `{"activity": {...}}`
+    ActivityLogged = "activity.logged", 1;
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for EventName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl FromStr for EventName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        EventName::ALL
+            .iter()
+            .copied()
+            .find(|name| name.as_str() == text || name.action() == text)
+            .ok_or_else(|| {
+                Error::invalid_field("name", "invalid_event", format!("`{text}` is no event"))
+            })
+    }
+}

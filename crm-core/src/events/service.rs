@@ -1,0 +1,32 @@
+//! What a session can read of the event log.
+
+use super::model::{EventPosition, RecordedEvent};
+use crate::access::ReadEvents;
+use crate::error::Result;
+use crate::session::Session;
+
+/// The event log of the session's tenant.
+#[derive(Debug, Clone, Copy)]
+pub struct Events<'s> {
+    pub(crate) session: &'s Session,
+}
+
+impl Events<'_> {
+    /// The most events of one read.
+    pub const MAX_LIMIT: usize = 1000;
+
+    /// The events after `position`, oldest first, at most `limit` (held to 1..=1000).
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `unavailable` or `internal` from the store.
+    pub async fn after(&self, position: EventPosition, limit: usize) -> Result<Vec<RecordedEvent>> {
+        self.session
+            .run("events.after", async {
+                let permit = self.session.authorize::<ReadEvents>()?;
+                let limit = limit.clamp(1, Self::MAX_LIMIT);
+                self.session.store().events_after(permit.scope(), position, limit).await
+            })
+            .await
+    }
+}

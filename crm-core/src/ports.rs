@@ -1,0 +1,102 @@
+//! What the core needs from outside: storage, time and randomness.
+//!
+//! A host can replace any of them. Each trait is object safe and without default methods, so that a
+//! wrapper which forgets a method does not compile.
+
+use async_trait::async_trait;
+
+pub use crate::activities::store::ActivityStore;
+pub use crate::audit::store::AuditStore;
+pub use crate::companies::store::CompanyStore;
+pub use crate::contacts::search::SearchStore;
+pub use crate::contacts::store::ContactStore;
+pub use crate::events::store::EventStore;
+pub use crate::identity::store::IdentityStore;
+pub use crate::tenancy::store::TenancyStore;
+
+use crate::changes::Changes;
+use crate::error::{Error, Result};
+use crate::time::Timestamp;
+
+/// Everything that is kept. Each entity asks for its reads in a trait of its own; there is one way
+/// to write.
+///
+/// # Behavior
+///
+/// What an adapter must keep is stated on each method, with the conformance case that proves it in
+/// brackets; `crm-conformance` runs them all.
+#[async_trait]
+pub trait Store:
+    TenancyStore
+    + IdentityStore
+    + CompanyStore
+    + ContactStore
+    + SearchStore
+    + ActivityStore
+    + EventStore
+    + AuditStore
+{
+    /// Applies `changes` whole or not at all, and returns when they are durable.
+    ///
+    /// # Behavior
+    ///
+    /// - A refused change leaves nothing behind: no row, no timeline entry, no audit entry, no
+    ///   event. [`changes_apply_whole_or_not_at_all`]
+    /// - Every change leaves its audit entry and its event. [`every_write_is_audited`,
+    ///   `every_write_has_an_event`]
+    /// - Dropping the future gives up the answer, not the write.
+    ///   [`a_dropped_commit_is_whole_or_absent`]
+    ///
+    /// # Errors
+    ///
+    /// `already_exists` when a unique value is taken, with the holder's id; `version_conflict` when
+    /// the record has changed since it was read; `not_found` when it is gone or a record that it
+    /// refers to is; `unavailable` when the storage cannot be written now (full, locked,
+    /// unreachable); `internal` otherwise.
+    async fn commit(&self, changes: Changes) -> Result<()>;
+}
+
+/// Where time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// Where randomness comes from.
+pub trait Randomness: Send + Sync + 'static {
+    /// Fills `bytes` with values that nobody can foresee.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when the source gives none.
+    fn fill(&self, bytes: &mut [u8]) -> Result<()>;
+}
+
+/// The clock of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let since_1970 =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_1970.as_micros())
+            .ok()
+            .and_then(Timestamp::from_micros)
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandomness;
+
+impl Randomness for SystemRandomness {
+    #[allow(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        getrandom::fill(bytes).map_err(|error| {
+            Error::unavailable("the operating system gives no randomness", error.to_string())
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! One actor at work in one tenant.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::access::{Action, Permit, authorize};
+use crate::activities::Activities;
+use crate::audit::Audit;
+use crate::changes::Changes;
+use crate::companies::Companies;
+use crate::contacts::Contacts;
+use crate::crm::Core;
+use crate::env::Env;
+use crate::error::{ErrorKind, Result};
+use crate::events::Events;
+use crate::identity::Users;
+use crate::ports::Store;
+use crate::scope::TenantScope;
+
+/// One actor at work in one tenant: the way to everything that the tenant has.
+///
+/// Cheap to clone, and made for one request or one job; it keeps the role that the actor had when
+/// it began.
+#[derive(Clone)]
+pub struct Session {
+    core: Arc<Core>,
+    scope: TenantScope,
+}
+
+/// How often the core repeats a change that met another one of the same record.
+const CONTENDED_TRIES: usize = 8;
+
+impl Session {
+    pub(crate) fn new(core: Arc<Core>, scope: TenantScope) -> Self {
+        Session { core, scope }
+    }
+
+    /// The tenant, the actor and the role.
+    pub fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+
+    /// The tenant's contacts.
+    pub fn contacts(&self) -> Contacts<'_> {
+        Contacts { session: self }
+    }
+
+    /// The tenant's companies.
+    pub fn companies(&self) -> Companies<'_> {
+        Companies { session: self }
+    }
+
+    /// What happened with the contacts.
+    pub fn activities(&self) -> Activities<'_> {
+        Activities { session: self }
+    }
+
+    /// The tenant's users.
+    pub fn users(&self) -> Users<'_> {
+        Users { session: self }
+    }
+
+    /// The tenant's event log.
+    pub fn events(&self) -> Events<'_> {
+        Events { session: self }
+    }
+
+    /// The tenant's audit log.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit { session: self }
+    }
+
+    /// Asks whether the actor may do `A`.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`, naming the action and the role it needs.
+    pub fn authorize<A: Action>(&self) -> Result<Permit<A>> {
+        authorize(&self.scope)
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.core.env
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.core.store
+    }
+
+    pub(crate) fn new_changes(&self) -> Changes {
+        Changes::new(&self.scope, self.env().now())
+    }
+
+    /// Runs an operation and names it in its error.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        work.await.map_err(|error| error.in_operation(operation))
+    }
+
+    /// Repeats `attempt` while it meets changes of others, unless the caller insists on a version.
+    pub(crate) async fn retry_contended<T>(
+        &self,
+        caller_named_version: bool,
+        mut attempt: impl AsyncFnMut() -> Result<T>,
+    ) -> Result<T> {
+        let mut tries = 1;
+        loop {
+            match attempt().await {
+                Err(error)
+                    if error.kind() == ErrorKind::VersionConflict
+                        && !caller_named_version
+                        && tries < CONTENDED_TRIES =>
+                {
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}

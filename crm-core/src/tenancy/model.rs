@@ -1,0 +1,112 @@
+//! A tenant and its rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::email::shorten;
+use crate::error::{Error, Result};
+use crate::id::TenantId;
+use crate::phone::Region;
+use crate::text;
+use crate::time::Timestamp;
+
+/// An organisation that uses the CRM. Nothing of one tenant is ever seen by another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tenant {
+    /// Identifies the tenant.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: String,
+    /// Its name in commands and addresses, unique in the installation.
+    pub slug: Slug,
+    /// The region of phone numbers without a country code.
+    pub default_region: Region,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes, from 1.
+    pub version: i64,
+}
+
+/// A tenant to be made, with its owner.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// Its name for people, at most 255 characters.
+    pub name: String,
+    /// Its name in commands; made from `name` where it is absent.
+    pub slug: Option<Slug>,
+    /// The region of phone numbers without a country code.
+    pub default_region: Region,
+    /// The owner's e-mail address.
+    pub owner_email: String,
+    /// The owner's name; the address where it is absent.
+    pub owner_name: Option<String>,
+}
+
+/// A short name: 2 to 63 of `a-z0-9-`, beginning and ending with a letter or digit (a DNS label,
+/// RFC 1035, 2.3.1, so that it can become a host name).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+impl Slug {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The slug that a name suggests, e.g. `acme-gmbh` for `Acme GmbH`; `None` where the name has
+    /// no letters or digits that a slug can hold.
+    pub fn suggest(name: &str) -> Option<Slug> {
+        let folded = text::fold(name);
+        let mut slug = String::new();
+        for c in folded.chars() {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c);
+            } else if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+        }
+        slug.truncate(63);
+        slug.trim_end_matches('-').parse().ok()
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Slug {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if (2..=63).contains(&text.len())
+            && text.bytes().all(allowed)
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+        {
+            Ok(Slug(text.to_owned()))
+        } else {
+            Err(Error::invalid_field(
+                "slug",
+                "invalid_slug",
+                format!(
+                    "`{}` is no slug; one has 2 to 63 of `a-z0-9-` and no dash at an end, e.g. `acme-gmbh`",
+                    shorten(text)
+                ),
+            ))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Slug {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,164 @@
+//! What the operator of an installation can do, across tenants.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::model::{NewTenant, Slug, Tenant};
+use crate::access::Role;
+use crate::changes::{Changes, Write};
+use crate::crm::Core;
+use crate::email::EmailAddress;
+use crate::error::{Error, FieldError, Result};
+use crate::events::EventName;
+use crate::id::TenantId;
+use crate::identity::{User, UserStatus};
+use crate::scope::{Actor, SystemScope, TenantScope};
+use crate::session::Session;
+
+/// The operator at work, across tenants.
+pub struct System {
+    core: Arc<Core>,
+    scope: SystemScope,
+}
+
+impl System {
+    pub(crate) fn new(core: Arc<Core>, scope: SystemScope) -> Self {
+        System { core, scope }
+    }
+
+    /// The reason and the request.
+    pub fn scope(&self) -> &SystemScope {
+        &self.scope
+    }
+
+    /// Makes a tenant and its owner, together or not at all.
+    ///
+    /// # Errors
+    ///
+    /// `invalid` with each refused value; `already_exists` when the slug is taken; `unavailable` or
+    /// `internal` from the store.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<(Tenant, User)> {
+        let created = async {
+            let (tenant, owner, changes) = self.plan_tenant(new)?;
+            self.core.store.commit(changes).await?;
+            Ok((tenant, owner))
+        };
+        created.await.map_err(|error: Error| error.in_operation("tenants.create"))
+    }
+
+    fn plan_tenant(&self, new: NewTenant) -> Result<(Tenant, User, Changes)> {
+        let mut refused = Vec::new();
+        let name = new.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
+            refused.push(FieldError::new(
+                "name",
+                "invalid_name",
+                "a tenant needs a name of 1 to 255 printable characters",
+            ));
+        }
+        let slug = new.slug.or_else(|| Slug::suggest(&name));
+        if slug.is_none() && refused.is_empty() {
+            refused.push(FieldError::new(
+                "slug",
+                "required",
+                format!("no slug follows from the name `{name}`; give one, e.g. `acme-gmbh`"),
+            ));
+        }
+        let email = EmailAddress::parse(&new.owner_email)
+            .map_err(|error| refused.push(FieldError { field: "owner_email".into(), ..error }));
+        let (Some(slug), Ok(email), true) = (slug, email, refused.is_empty()) else {
+            return Err(Error::invalid(refused));
+        };
+
+        let env = &self.core.env;
+        let now = env.now();
+        let tenant = Tenant {
+            id: env.new_id()?,
+            name,
+            slug,
+            default_region: new.default_region,
+            created_at: now,
+            version: 1,
+        };
+        let owner_name = new.owner_name.map(|name| name.trim().to_owned());
+        let owner = User {
+            id: env.new_id()?,
+            full_name: owner_name
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| email.to_string()),
+            email,
+            role: Role::Owner,
+            status: UserStatus::Active,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let mut changes = Changes::new(&self.tenant_scope(&tenant), now);
+        let data = json!({ "tenant": tenant });
+        let write = Write::InsertTenant(tenant.clone());
+        changes.record(env, write, tenant.id, EventName::TenantCreated, Vec::new(), &data)?;
+        let data = json!({ "user": owner });
+        let write = Write::InsertUser(owner.clone());
+        changes.record(env, write, owner.id, EventName::UserCreated, Vec::new(), &data)?;
+        Ok((tenant, owner, changes))
+    }
+
+    /// The tenant with this slug.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`; `unavailable` or `internal` from the store.
+    pub async fn tenant(&self, slug: &Slug) -> Result<Tenant> {
+        let found = self.core.store.tenant_by_slug(&self.scope, slug).await;
+        found
+            .and_then(|tenant| tenant.ok_or_else(|| Error::not_found("tenant")))
+            .map_err(|error| error.in_operation("tenants.get"))
+    }
+
+    /// All tenants by slug, at most `limit` after `after`.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` or `internal` from the store.
+    pub async fn tenants(&self, after: Option<&Slug>, limit: usize) -> Result<Vec<Tenant>> {
+        self.core
+            .store
+            .tenants(&self.scope, after, limit)
+            .await
+            .map_err(|error| error.in_operation("tenants.list"))
+    }
+
+    /// A session of the operator in a tenant, with every right of its owner. What it does is
+    /// recorded as done by `system`.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`; `unavailable` or `internal` from the store.
+    pub async fn session(&self, tenant: TenantId) -> Result<Session> {
+        let tenant = self
+            .core
+            .store
+            .tenant(&self.scope, tenant)
+            .await?
+            .ok_or_else(|| Error::not_found("tenant"))?;
+        Ok(Session::new(Arc::clone(&self.core), self.tenant_scope(&tenant)))
+    }
+
+    fn tenant_scope(&self, tenant: &Tenant) -> TenantScope {
+        TenantScope::new(
+            tenant.id,
+            tenant.default_region,
+            Actor::System,
+            Role::Owner,
+            self.scope.request_id().clone(),
+        )
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
