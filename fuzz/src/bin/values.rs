@@ -1,5 +1,5 @@
+//! The value types: whatever is typed, parsing ends, and what is accepted parses again to the same value.
 #![no_main]
-//! The value types: whatever is typed, parsing ends without a panic and what it accepts parses again to the same value.
 
 use crm_core::{EmailAddress, PhoneNumber, Region, Timestamp};
 use libfuzzer_sys::fuzz_target;
