@@ -1,0 +1,321 @@
+//! From a query to ranked contacts.
+
+use std::collections::HashSet;
+
+use super::neighbourhood::within;
+use super::nicknames::Nicknames;
+use super::query::{Query, Token, address_start};
+use super::score::{ACCEPTED, SAME, Score, Wanted, joined, score, stem};
+use super::store::{Candidate, CandidateQuery, SearchStore, Tier, WordLookup};
+use super::terms::{CODE, ContactTerms, marked};
+use crate::error::Result;
+use crate::id::ContactId;
+use crate::scope::TenantScope;
+
+/// A contact that answers a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Identifies the contact.
+    pub contact: ContactId,
+    /// From 0 to 1, where 1 is the very name.
+    pub score: f32,
+}
+
+/// How much a search may cost, whatever the query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Hits returned at most.
+    pub hits: usize,
+    /// Words that one look-up key brings at most.
+    pub words: usize,
+    /// Contacts that one attempt brings at most.
+    pub candidates: usize,
+    /// Postings that one attempt reads at most.
+    pub examine: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { hits: 200, words: 256, candidates: 300, examine: 8_000 }
+    }
+}
+
+/// Queries of more tokens than this are long enough to be found with fewer typos in each.
+const FORGIVING_TOKENS: usize = 4;
+/// Terms that a token can mean at most.
+const MAX_ALTERNATIVES: usize = 200;
+/// Letters that a token needs to narrow the look-up; what is shorter only ranks.
+const NARROWING: usize = 3;
+/// Contacts with one of the words that are read where none has all of them.
+const PARTIAL_CANDIDATES: usize = 200;
+/// A contact that lacks a word ranks as if this much of it had been found.
+const PARTIAL: f32 = 0.95;
+/// Hits below this score say nothing.
+const MIN_SCORE: f32 = 0.1;
+
+/// The contacts that answer `query`, best first, equals by id; at most [`Limits::hits`].
+///
+/// Where contacts have every word of the query beyond doubt, only those are returned; else those
+/// that come near follow by their score. An empty query has no hits.
+///
+/// # Errors
+///
+/// Those of the store.
+pub async fn run(
+    store: &dyn SearchStore,
+    scope: &TenantScope,
+    query: &Query,
+    nicknames: &Nicknames,
+    limits: Limits,
+) -> Result<Vec<Hit>> {
+    if query.is_empty() || limits.hits == 0 {
+        return Ok(Vec::new());
+    }
+    let mut plans: Vec<Plan> =
+        query.readings.iter().map(|tokens| Plan::new(tokens, nicknames)).collect();
+    let words = store.find_words(scope, &lookup(&plans, limits)).await?;
+    for plan in &mut plans {
+        plan.learn(&words);
+    }
+    let mut tiers: Vec<Tier> = Vec::new();
+    for plan in &plans {
+        tiers.extend(plan.exact_tier(limits));
+    }
+    for plan in &plans {
+        tiers.extend(plan.full_tiers(limits));
+    }
+    let mut ranking = Ranking::default();
+    if !tiers.is_empty() {
+        let found = store.find_candidates(scope, &CandidateQuery { tiers }).await?;
+        ranking.add(&plans, &found);
+    }
+    if !ranking.any_good {
+        let tiers: Vec<Tier> = plans.iter().flat_map(|plan| plan.partial_tiers(limits)).collect();
+        if !tiers.is_empty() {
+            let found = store.find_candidates(scope, &CandidateQuery { tiers }).await?;
+            ranking.add(&plans, &found);
+        }
+    }
+    Ok(ranking.hits(limits.hits))
+}
+
+/// One reading of the query with the terms that each token could mean.
+struct Plan {
+    /// The tokens, then the pairs of neighbours written as one.
+    wanted: Vec<Wanted>,
+    /// For each of `wanted` the terms it could mean with their similarity, best first.
+    alternatives: Vec<Vec<(f32, String)>>,
+    /// Which of `wanted` make up the query: the tokens, or all but two with their pair.
+    segmentations: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    fn new(tokens: &[Token], nicknames: &Nicknames) -> Self {
+        let mut wanted: Vec<Wanted> = tokens
+            .iter()
+            .map(|token| {
+                let names = match token {
+                    Token::Word { text, .. } => nicknames.of(text),
+                    Token::Code(_) | Token::Address(_) | Token::Phone(_) => &[],
+                };
+                Wanted::new(token.clone(), names)
+            })
+            .collect();
+        let mut segmentations = vec![(0..tokens.len()).collect::<Vec<_>>()];
+        for (at, pair) in tokens.windows(2).enumerate() {
+            let [Token::Word { text: first, .. }, Token::Word { text: second, ends }] = pair else {
+                continue;
+            };
+            let text = format!("{first}{second}");
+            if text.chars().count() > crate::text::MAX_WORD {
+                continue;
+            }
+            let joined = wanted.len();
+            wanted.push(Wanted::new(Token::Word { text, ends: *ends }, &[]));
+            segmentations.push(
+                (0..tokens.len())
+                    .filter(|token| *token != at + 1)
+                    .map(|token| if token == at { joined } else { token })
+                    .collect(),
+            );
+        }
+        Plan { wanted, alternatives: Vec::new(), segmentations }
+    }
+
+    fn tokens(&self) -> usize {
+        self.segmentations.first().map_or(0, Vec::len)
+    }
+
+    /// Takes from the store's words what each token could mean; forgets pairs that mean nothing.
+    fn learn(&mut self, words: &[String]) {
+        self.alternatives = self
+            .wanted
+            .iter()
+            .map(|wanted| {
+                let mut found: Vec<(f32, String)> = words
+                    .iter()
+                    .map(|word| (wanted.similarity(word), word.clone()))
+                    .filter(|(value, _)| *value >= ACCEPTED)
+                    .collect();
+                for name in &wanted.nicknames {
+                    if !found.iter().any(|(_, word)| word == name) {
+                        found.push((wanted.similarity(name), name.clone()));
+                    }
+                }
+                found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+                found.truncate(MAX_ALTERNATIVES);
+                found
+            })
+            .collect();
+        let tokens = self.tokens();
+        let alternatives = &self.alternatives;
+        self.segmentations.retain(|segmentation| {
+            segmentation.iter().all(|at| {
+                *at < tokens || alternatives.get(*at).is_some_and(|found| !found.is_empty())
+            })
+        });
+    }
+
+    fn group(&self, at: usize, least: f32) -> Vec<String> {
+        let found = self.alternatives.get(at).map_or(&[][..], Vec::as_slice);
+        found.iter().filter(|(value, _)| *value >= least).map(|(_, word)| word.clone()).collect()
+    }
+
+    /// The contacts that have every token as it was typed, or a nickname.
+    fn exact_tier(&self, limits: Limits) -> Option<Tier> {
+        let groups: Vec<_> = (0..self.tokens()).map(|at| self.group(at, SAME)).collect();
+        let complete = !groups.is_empty() && groups.iter().all(|group| !group.is_empty());
+        complete.then(|| tier(groups, limits, limits.candidates, limits.candidates))
+    }
+
+    /// The contacts that have every token in some form.
+    fn full_tiers(&self, limits: Limits) -> Vec<Tier> {
+        let mut tiers = Vec::new();
+        for segmentation in &self.segmentations {
+            let narrows = |at: &usize| {
+                self.wanted.get(*at).is_some_and(|wanted| wanted.length() >= NARROWING)
+            };
+            let any_narrows = segmentation.iter().any(narrows);
+            let groups: Vec<_> = segmentation
+                .iter()
+                .filter(|at| !any_narrows || narrows(at))
+                .map(|at| self.group(*at, ACCEPTED))
+                .collect();
+            if !groups.is_empty() && groups.iter().all(|group| !group.is_empty()) {
+                tiers.push(tier(groups, limits, limits.candidates, limits.candidates));
+            }
+        }
+        tiers
+    }
+
+    /// The contacts that have any of the tokens.
+    fn partial_tiers(&self, limits: Limits) -> Vec<Tier> {
+        let mut order: Vec<usize> = (0..self.wanted.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(self.wanted.get(*at).map_or(0, Wanted::length)));
+        order
+            .into_iter()
+            .map(|at| self.group(at, ACCEPTED))
+            .filter(|group| !group.is_empty())
+            .map(|group| tier(vec![group], limits, PARTIAL_CANDIDATES, usize::MAX))
+            .collect()
+    }
+
+    fn score(&self, terms: &ContactTerms) -> Score {
+        let terms = terms.terms();
+        let mut best = Score { value: 0.0, good: false };
+        for segmentation in &self.segmentations {
+            let wanted: Vec<&Wanted> =
+                segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect();
+            let mut found = score(&wanted, &terms);
+            if wanted.len() < self.tokens() {
+                found = joined(found);
+            }
+            if (found.good, found.value) > (best.good, best.value) {
+                best = found;
+            }
+        }
+        best
+    }
+}
+
+fn tier(groups: Vec<Vec<String>>, limits: Limits, limit: usize, unless_found: usize) -> Tier {
+    Tier { groups, count: 1_024, limit, examine: limits.examine, unless_found }
+}
+
+fn lookup(plans: &[Plan], limits: Limits) -> WordLookup {
+    let mut lookup = WordLookup { most: limits.words, ..WordLookup::default() };
+    for plan in plans {
+        for (at, wanted) in plan.wanted.iter().enumerate() {
+            let is_pair = at >= plan.tokens();
+            match &wanted.token {
+                Token::Word { text, .. } => {
+                    let forgiving = !is_pair && plan.tokens() <= FORGIVING_TOKENS;
+                    lookup.hashes.extend(within(text, if forgiving { 2 } else { 1 }));
+                    lookup.word_prefixes.push(text.clone());
+                    if !is_pair || plan.tokens() == 2 {
+                        lookup.term_prefixes.push(format!("{CODE}{text}"));
+                    }
+                }
+                Token::Code(code) => {
+                    lookup.term_prefixes.push(marked(code));
+                    if !stem(code).is_empty() && stem(code).chars().all(char::is_alphabetic) {
+                        lookup.hashes.extend(within(stem(code), 0));
+                    }
+                }
+                Token::Address(address) => lookup.term_prefixes.push(address_start(address)),
+                Token::Phone(phone) => lookup.term_prefixes.extend(phone.starts.iter().cloned()),
+            }
+        }
+    }
+    for keys in [&mut lookup.word_prefixes, &mut lookup.term_prefixes] {
+        keys.sort_unstable();
+        keys.dedup();
+    }
+    lookup.hashes.sort_unstable();
+    lookup.hashes.dedup();
+    lookup
+}
+
+/// The hits so far.
+#[derive(Default)]
+struct Ranking {
+    seen: HashSet<ContactId>,
+    scored: Vec<(ContactId, Score)>,
+    any_good: bool,
+}
+
+impl Ranking {
+    fn add(&mut self, plans: &[Plan], found: &[Candidate]) {
+        for candidate in found {
+            if !self.seen.insert(candidate.contact) {
+                continue;
+            }
+            let terms = ContactTerms::decode(&candidate.terms);
+            let best = plans
+                .iter()
+                .map(|plan| plan.score(&terms))
+                .reduce(|a, b| if (b.good, b.value) > (a.good, a.value) { b } else { a });
+            if let Some(score) = best {
+                self.any_good |= score.good;
+                self.scored.push((candidate.contact, score));
+            }
+        }
+    }
+
+    fn hits(self, most: usize) -> Vec<Hit> {
+        let any_good = self.any_good;
+        let mut hits: Vec<Hit> = self
+            .scored
+            .into_iter()
+            .filter(|(_, score)| score.good || !any_good)
+            .map(|(contact, score)| Hit {
+                contact,
+                score: if score.good { score.value } else { score.value * PARTIAL },
+            })
+            .filter(|hit| hit.score >= MIN_SCORE)
+            .collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.contact.cmp(&b.contact)));
+        hits.truncate(most);
+        hits
+    }
+}

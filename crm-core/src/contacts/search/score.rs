@@ -1,0 +1,236 @@
+//! How well a contact answers a query, from 0 to 1.
+
+use super::query::Token;
+use super::terms::{ADDRESS, CODE, FORWARD, Field, REVERSED, Term};
+
+/// What a nickname is worth.
+const NICKNAME: f32 = 0.93;
+/// From here on a term is what the token asks for, if misspelt.
+pub(super) const ACCEPTED: f32 = 0.5;
+/// From here on it is so beyond doubt: the same, a nickname, a beginning, or one edit.
+pub(super) const GOOD: f32 = 0.7;
+/// From here on it is the word itself or a nickname.
+pub(super) const SAME: f32 = 0.92;
+/// What each word of the name that nobody asked for costs, and how many of them count.
+const UNASKED: f32 = 0.03;
+const MAX_UNASKED: u32 = 4;
+/// What a name in another order than the contact's costs.
+const SWAPPED: f32 = 0.005;
+/// What typing two words as one, or one as two, costs.
+const JOINED: f32 = 0.01;
+
+/// A token, prepared for comparison.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) token: Token,
+    pub(super) nicknames: Vec<String>,
+    text: String,
+    length: usize,
+    letters: u32,
+}
+
+impl Wanted {
+    pub(super) fn new(token: Token, nicknames: &[String]) -> Self {
+        let text = match &token {
+            Token::Word { text, .. } | Token::Code(text) | Token::Address(text) => text.clone(),
+            Token::Phone(_) => String::new(),
+        };
+        Wanted {
+            nicknames: nicknames.to_vec(),
+            length: text.chars().count(),
+            letters: letters(&text),
+            text,
+            token,
+        }
+    }
+
+    /// Characters; a phone number or an address counts as long.
+    pub(super) fn length(&self) -> usize {
+        match self.token {
+            Token::Word { .. } | Token::Code(_) => self.length,
+            Token::Address(_) | Token::Phone(_) => crate::text::MAX_WORD,
+        }
+    }
+
+    /// How much of the query this token is: long words say more than initials.
+    fn weight(&self) -> f32 {
+        match self.token {
+            Token::Word { .. } | Token::Code(_) => 2.0 + self.length.min(8) as f32,
+            Token::Address(_) | Token::Phone(_) => 10.0,
+        }
+    }
+
+    /// How near a term comes, 0 to 1: the same > nickname, beginning > one edit > two edits > some letters
+    /// in common.
+    pub(super) fn similarity(&self, term: &str) -> f32 {
+        match &self.token {
+            Token::Word { ends, .. } => match term.strip_prefix(CODE) {
+                Some(code) => self.beginning(code, *ends).unwrap_or(0.0),
+                None if term.starts_with([REVERSED, FORWARD, ADDRESS]) => 0.0,
+                None => self.word(term, *ends),
+            },
+            Token::Code(code) => match term.strip_prefix(CODE) {
+                Some(term) if term == code => 1.0,
+                Some(term) => self.beginning(term, true).unwrap_or(0.0),
+                None if term == stem(code) => 0.75,
+                None => 0.0,
+            },
+            Token::Address(_) => {
+                let Some(term) = term.strip_prefix(ADDRESS) else { return 0.0 };
+                if term == self.text { 1.0 } else { self.beginning(term, true).unwrap_or(0.0) }
+            }
+            Token::Phone(phone) => {
+                if phone.whole.as_deref() == Some(term) {
+                    return 1.0;
+                }
+                let found = phone.starts.iter().position(|start| term.starts_with(start.as_str()));
+                let Some((at, start)) = found.and_then(|at| Some((at, phone.starts.get(at)?)))
+                else {
+                    return 0.0;
+                };
+                let part = start.len() as f32 / term.len().max(1) as f32;
+                0.85 + 0.1 * part - 0.005 * at.min(9) as f32
+            }
+        }
+    }
+
+    fn word(&self, term: &str, ends: bool) -> f32 {
+        if term == self.text {
+            return 1.0;
+        }
+        if self.nicknames.iter().any(|name| name == term) {
+            return NICKNAME;
+        }
+        if let Some(value) = self.beginning(term, ends) {
+            return value;
+        }
+        let length = term.chars().count();
+        let longest = length.max(self.length);
+        let shortest = length.min(self.length);
+        let most = match shortest {
+            0 | 1 => 0,
+            2 | 3 => 1,
+            4..9 => 2,
+            _ => 3,
+        };
+        // An edit changes at most two of the letters that occur.
+        let apart = (letters(term) ^ self.letters).count_ones() as usize;
+        if longest - shortest <= most && apart <= 2 * most {
+            let edits = strsim::osa_distance(&self.text, term);
+            let start = if self.text.chars().next() == term.chars().next() { 0.01 } else { 0.0 };
+            let share = 1.0 / longest as f32;
+            match edits {
+                1 => return 0.79 - 0.25 * share + start,
+                2 if most >= 2 => return 0.66 - 0.6 * share + start,
+                3 if most >= 3 => return 0.52 - share + start,
+                _ => {}
+            }
+        }
+        0.45 * common_pairs(&self.text, term)
+    }
+
+    fn beginning(&self, term: &str, ends: bool) -> Option<f32> {
+        if !term.starts_with(self.text.as_str()) {
+            return None;
+        }
+        let part = self.length as f32 / term.chars().count().max(1) as f32;
+        Some(if ends { 0.84 + 0.08 * part } else { 0.81 + 0.08 * part })
+    }
+}
+
+/// The letters of a word with digits around it: `smith42` → `smith`.
+pub(super) fn stem(code: &str) -> &str {
+    code.trim_matches(char::is_numeric)
+}
+
+/// One bit for each letter of the Latin alphabet, the others share six.
+fn letters(text: &str) -> u32 {
+    text.chars().fold(0, |all, c| {
+        let bit = match c {
+            'a'..='z' => u32::from(c) - u32::from('a'),
+            _ => 26 + u32::from(c) % 6,
+        };
+        all | 1 << bit
+    })
+}
+
+/// The share of letter pairs, ends included, that two words have in common (Dice's coefficient).
+fn common_pairs(a: &str, b: &str) -> f32 {
+    let pairs = |word: &str| -> Vec<(char, char)> {
+        let start = std::iter::once(' ').chain(word.chars());
+        start.zip(word.chars().chain(std::iter::once(' '))).collect()
+    };
+    let (a, mut b) = (pairs(a), pairs(b));
+    let all = a.len() + b.len();
+    let before = b.len();
+    for pair in &a {
+        if let Some(at) = b.iter().position(|other| other == pair) {
+            b.swap_remove(at);
+        }
+    }
+    2.0 * (before - b.len()) as f32 / all.max(1) as f32
+}
+
+/// The worth of a contact.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Score {
+    /// 0 to 1.
+    pub(super) value: f32,
+    /// Whether every token was found beyond doubt.
+    pub(super) good: bool,
+}
+
+/// Scores a contact for tokens that must each be met by a term of its own.
+pub(super) fn score(wanted: &[&Wanted], terms: &[Term]) -> Score {
+    let mut pairs: Vec<(f32, usize, usize)> = Vec::with_capacity(wanted.len() * terms.len());
+    for (asked, wanted) in wanted.iter().enumerate() {
+        for (at, term) in terms.iter().enumerate() {
+            let value = wanted.similarity(&term.text) * worth(term.field);
+            if value > 0.0 {
+                pairs.push((value, asked, at));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+    let mut met: Vec<Option<(f32, usize)>> = vec![None; wanted.len()];
+    let mut covered = 0_u64;
+    for (value, asked, at) in pairs {
+        let (Some(slot), Some(term)) = (met.get_mut(asked), terms.get(at)) else { continue };
+        if slot.is_some() || covered & term.covers != 0 {
+            continue;
+        }
+        *slot = Some((value, at));
+        covered |= term.covers;
+    }
+    let mut sum = 0.0;
+    let mut weights = 0.0;
+    let mut good = true;
+    for (wanted, met) in wanted.iter().zip(&met) {
+        let value = met.map_or(0.0, |(value, _)| value);
+        good &= value >= GOOD;
+        sum += wanted.weight() * value;
+        weights += wanted.weight();
+    }
+    let name: u64 = terms.iter().fold(0, |all, term| all | term.covers);
+    let unasked = (name & !covered).count_ones().min(MAX_UNASKED);
+    let places = met.iter().flatten().map(|(_, at)| *at);
+    let swapped = !places.is_sorted();
+    let value = sum / f32::max(weights, 1.0)
+        - UNASKED * unasked as f32
+        - if swapped { SWAPPED } else { 0.0 };
+    Score { value: value.clamp(0.0, 1.0), good }
+}
+
+/// What a field's terms are worth beside the name's.
+const fn worth(field: Field) -> f32 {
+    match field {
+        Field::First | Field::Last | Field::Display | Field::Phone => 1.0,
+        Field::Email => 0.99,
+        Field::Company => 0.97,
+    }
+}
+
+/// The score of a contact for tokens of which two were taken as one word.
+pub(super) fn joined(score: Score) -> Score {
+    Score { value: (score.value - JOINED).max(0.0), ..score }
+}
