@@ -1,1 +1,4 @@
-//! x
+//! What the benches share: the data they read and the rivals they measure against.
+
+pub mod names;
+pub mod trigram;

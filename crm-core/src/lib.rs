@@ -20,10 +20,8 @@ pub mod memory;
 mod page;
 mod patch;
 mod phone;
-pub mod ports;
+pub mod sample;
 mod scope;
-mod session;
-pub mod tenancy;
 pub mod text;
 mod time;
 
@@ -38,6 +36,5 @@ pub use id::{ActivityId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, Ten
 pub use page::{Page, PageOf, SortKey};
 pub use patch::Patch;
 pub use phone::{PhoneNumber, Region};
-pub use scope::{Actor, RequestId, SystemScope, TenantScope};
-pub use session::Session;
+pub use scope::TenantScope;
 pub use time::Timestamp;

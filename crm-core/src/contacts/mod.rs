@@ -3,8 +3,6 @@
 pub(crate) mod commands;
 pub mod model;
 pub mod search;
-pub mod service;
-pub mod store;
 
 pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,

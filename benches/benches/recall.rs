@@ -1,0 +1,279 @@
+//! Recall and time of the search, side by side with plain trigram similarity.
+//!
+//! `CRM_TEST_DATA=<folder> cargo bench -p crm-benches --bench recall`
+//!
+//! The data are the records of Febrl's dataset3 (made-up Australians, misspelt on purpose), whose true pairs
+//! are known. For every pair whose names differ, in both directions, the name of one record is the
+//! query and the other record must be among the first k hits. Other records of the same person are
+//! as right as the one that is asked for: they are taken out of the ranking before its rank is read.
+//! Equal scores stand in the order of the records, for both ways of searching.
+
+#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
+
+use std::collections::{HashMap, HashSet};
+use std::env;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crm_benches::names::Misspelt;
+use crm_benches::trigram::Trigrams;
+use crm_core::contacts::search::memory::MemoryIndex;
+use crm_core::contacts::search::{
+    ContactTerms, Limits, Nicknames, Query, Searchable, is_word, neighbourhood, run,
+};
+use crm_core::sample::Sample;
+use crm_core::text::words;
+use crm_core::{ContactId, Region, TenantScope};
+use futures::executor::block_on;
+use uuid::Uuid;
+
+/// Seeded people that hide the others.
+const HIDDEN_AMONG: u64 = 100_000;
+const SEED: u64 = 20_260_301;
+
+fn main() {
+    let Some(folder) = env::var_os("CRM_TEST_DATA").map(PathBuf::from) else {
+        eprintln!("recall: not run: set CRM_TEST_DATA to the folder of the test data");
+        return;
+    };
+    let data = match Misspelt::read(&folder.join("names")) {
+        Ok(data) => data,
+        Err(error) => {
+            eprintln!("recall: {}: {error}", folder.display());
+            std::process::exit(1);
+        }
+    };
+    let only: Option<String> = env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    for (title, others) in [("alone", 0), ("hidden among 100,000", HIDDEN_AMONG)] {
+        if only.as_ref().is_none_or(|only| title.contains(only.as_str())) {
+            measure(title, &data, others);
+        }
+    }
+}
+
+/// The number of a record in the index: the seeded people follow the data's records.
+fn id(number: usize) -> ContactId {
+    ContactId::from_uuid(Uuid::from_u128(number as u128 + 1))
+}
+
+fn number(contact: ContactId) -> usize {
+    contact.as_uuid().as_u128() as usize - 1
+}
+
+/// One question: the name of a record, and the record that must be found.
+struct Case {
+    query: String,
+    from: usize,
+    target: usize,
+    near: bool,
+    near_both: bool,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Recall {
+    cases: usize,
+    first: usize,
+    ten: usize,
+}
+
+impl Recall {
+    fn add(&mut self, rank: Option<usize>) {
+        self.cases += 1;
+        self.first += usize::from(rank == Some(0));
+        self.ten += usize::from(rank.is_some_and(|rank| rank < 10));
+    }
+
+    fn show(&self) -> String {
+        let share = |part: usize| part as f64 / self.cases.max(1) as f64;
+        format!("@1 {:.4}  @10 {:.4}", share(self.first), share(self.ten))
+    }
+}
+
+fn cases(data: &Misspelt) -> Vec<Case> {
+    let near = |a: &str, b: &str| {
+        let others = words(b);
+        words(a)
+            .iter()
+            .all(|word| others.iter().any(|other| strsim::osa_distance(word, other) <= 2))
+    };
+    let mut cases = Vec::new();
+    for (a, b) in &data.pairs {
+        let (Some(one), Some(other)) = (data.records.get(*a), data.records.get(*b)) else {
+            continue;
+        };
+        if (&one.first, &one.last) == (&other.first, &other.last) {
+            continue;
+        }
+        for (from, target, query, answer) in
+            [(*a, *b, one.name(), other.name()), (*b, *a, other.name(), one.name())]
+        {
+            // A record without a name asks for nobody.
+            if query.is_empty() || answer.is_empty() {
+                continue;
+            }
+            let forth = near(&query, &answer);
+            let near_both = forth && near(&answer, &query);
+            cases.push(Case { query, from, target, near: forth, near_both });
+        }
+    }
+    cases
+}
+
+/// The rank of the target among those who are not the same person.
+fn rank(data: &Misspelt, case: &Case, found: impl Iterator<Item = usize>) -> Option<usize> {
+    let person = |at: usize| data.records.get(at).map(|record| record.person.as_str());
+    let own = person(case.target);
+    found.filter(|at| *at == case.target || person(*at) != own).position(|at| at == case.target)
+}
+
+fn measure(title: &str, data: &Misspelt, others: u64) {
+    println!("\n== dataset3, {title}");
+    let mut index = MemoryIndex::default();
+    let mut trigrams = Trigrams::default();
+    let sample = Sample::new(SEED);
+    for (at, record) in data.records.iter().enumerate() {
+        let terms = ContactTerms::of(Searchable {
+            first_name: Some(&record.first),
+            last_name: Some(&record.last),
+            ..Searchable::default()
+        });
+        index.insert(id(at), &terms);
+        trigrams.push(&record.name());
+    }
+    let mut bytes = 0;
+    for at in 0..others {
+        let person = sample.person(at);
+        let terms = ContactTerms::of(Searchable {
+            first_name: Some(&person.first_name),
+            last_name: Some(&person.last_name),
+            display_name: &format!("{} {}", person.first_name, person.last_name),
+            company: Some(&person.company),
+            emails: vec![&person.email],
+            phones: vec![&person.phone],
+        });
+        bytes += terms.encode().len();
+        index.insert(id(data.records.len() + at as usize), &terms);
+        trigrams.push(&format!("{} {}", person.first_name, person.last_name));
+    }
+    size(&index, bytes);
+
+    let cases = cases(data);
+    let scope = TenantScope::placeholder();
+    let nicknames = Nicknames::common();
+    let mut times: Vec<Duration> = Vec::new();
+    let mut ours = [Recall::default(); 3];
+    let mut theirs = [Recall::default(); 3];
+    let mut known: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut shown = 0;
+    for case in &cases {
+        let start = Instant::now();
+        let query = Query::parse(&case.query, Region::US);
+        let hits = block_on(run(&index, &scope, &query, &nicknames, Limits::default()));
+        times.push(start.elapsed());
+        let hits = hits.unwrap_or_default();
+        let found = rank(data, case, hits.iter().map(|hit| number(hit.contact)));
+        let all = known.entry(&case.query).or_insert_with(|| {
+            let found = trigrams.search(&case.query);
+            // A person has at most six records, so the first ten others are among these.
+            found.into_iter().map(|(at, _)| at as usize).take(40).collect()
+        });
+        let trigram = rank(data, case, all.iter().copied());
+        for (at, counts) in [true, case.near_both, case.near].into_iter().enumerate() {
+            if !counts {
+                continue;
+            }
+            if let (Some(ours), Some(theirs)) = (ours.get_mut(at), theirs.get_mut(at)) {
+                ours.add(found);
+                theirs.add(trigram);
+            }
+        }
+        let missed = found.is_none_or(|rank| rank >= 10);
+        let want = match env::var("SHOW").as_deref() {
+            Ok("near") => case.near_both && missed,
+            Ok("lost") => missed && trigram.is_some_and(|rank| rank < 10),
+            Ok("lost1") => found != Some(0) && trigram == Some(0),
+            _ => false,
+        };
+        if want && shown < 60 {
+            shown += 1;
+            let name = |at: usize| match data.records.get(at) {
+                Some(record) => record.name(),
+                None => {
+                    let person = sample.person((at - data.records.len()) as u64);
+                    format!("{} {}", person.first_name, person.last_name)
+                }
+            };
+            let firsts: Vec<String> = hits
+                .iter()
+                .take(4)
+                .map(|hit| format!("{} {:.3}", name(number(hit.contact)), hit.score))
+                .collect();
+            println!(
+                "  {} -> {} at {found:?} (trigram {trigram:?}): {firsts:?}",
+                case.query,
+                name(case.target)
+            );
+        }
+    }
+    let titles = [
+        "(a) all changed names",
+        "(b) every word of either within two edits",
+        "    every word of the query within two edits",
+    ];
+    for (title, (ours, theirs)) in titles.iter().zip(ours.iter().zip(&theirs)) {
+        println!(
+            "{title:45} {:5} queries  search {}  trigram {}",
+            ours.cases,
+            ours.show(),
+            theirs.show()
+        );
+    }
+    show_times("search time", &mut times);
+    let distinct: HashSet<usize> = cases.iter().map(|case| case.from).collect();
+    println!("({} different records asked)", distinct.len());
+}
+
+fn show_times(title: &str, times: &mut [Duration]) {
+    times.sort_unstable();
+    let at = |share: f64| {
+        let position = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+        times.get(position).copied().unwrap_or_default()
+    };
+    let mean = times.iter().sum::<Duration>() / times.len().max(1) as u32;
+    println!(
+        "{title}: mean {mean:.1?}  p50 {:.1?}  p99 {:.1?}  max {:.1?}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+/// Rows and bytes of payload that a store keeps, without its own overhead per row.
+fn size(index: &MemoryIndex, encoded: usize) {
+    let contacts = index.len().max(1) as f64;
+    let (mut words, mut deletes, mut delete_bytes) = (0_usize, 0_usize, 0_usize);
+    let (mut postings, mut posting_bytes) = (0_usize, 0_usize);
+    for (term, count) in index.terms() {
+        postings += count;
+        // The term and an id of 16 bytes.
+        posting_bytes += count * (term.len() + 16);
+        if is_word(term) {
+            words += 1;
+            let hashes = neighbourhood(term).len();
+            deletes += hashes;
+            delete_bytes += hashes * (term.len() + 4);
+        }
+    }
+    let total = posting_bytes + delete_bytes + encoded;
+    println!(
+        "{} contacts, {words} words; per contact {:.1} postings, {:.1} delete rows, {:.0} bytes \
+         ({:.0} postings, {:.0} deletes, {:.0} terms)",
+        index.len(),
+        postings as f64 / contacts,
+        deletes as f64 / contacts,
+        total as f64 / contacts,
+        posting_bytes as f64 / contacts,
+        delete_bytes as f64 / contacts,
+        encoded as f64 / contacts,
+    );
+}
