@@ -1,0 +1,247 @@
+//! What one tenant has, and the writes that change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::activities::Activity;
+use crate::audit::AuditEntry;
+use crate::changes::{Change, Write};
+use crate::companies::{Company, CompanyKey};
+use crate::contacts::search::ContactTerms;
+use crate::contacts::search::memory::MemoryIndex;
+use crate::contacts::{Contact, ContactKey};
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::id::{ActivityId, CompanyId, ContactId, UserId};
+use crate::identity::User;
+use crate::tenancy::Tenant;
+
+#[derive(Debug)]
+pub(super) struct TenantData {
+    pub(super) tenant: Tenant,
+    pub(super) users: BTreeMap<UserId, User>,
+    pub(super) companies: BTreeMap<CompanyId, Company>,
+    pub(super) contacts: BTreeMap<ContactId, Contact>,
+    /// The live contacts under each of their keys.
+    pub(super) by_key: BTreeMap<ContactKey, BTreeSet<ContactId>>,
+    pub(super) activities: BTreeMap<ActivityId, Activity>,
+    pub(super) search: MemoryIndex,
+    /// In the order of commits; an event's position is its index and one.
+    pub(super) events: Vec<Event>,
+    pub(super) audit: BTreeMap<Uuid, AuditEntry>,
+}
+
+/// A record as it was before a write; `None` where there was none.
+pub(super) enum Before {
+    Tenant,
+    User(UserId, Option<User>),
+    Company(CompanyId, Option<Company>),
+    Contact(ContactId, Option<Box<Contact>>),
+    Activity(ActivityId),
+}
+
+impl TenantData {
+    pub(super) fn of(tenant: Tenant) -> Self {
+        TenantData {
+            tenant,
+            users: BTreeMap::new(),
+            companies: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            activities: BTreeMap::new(),
+            search: MemoryIndex::default(),
+            events: Vec::new(),
+            audit: BTreeMap::new(),
+        }
+    }
+
+    /// Applies one write and returns what undoes it, or refuses it and leaves all as it was.
+    pub(super) fn apply(&mut self, write: &Write) -> Result<Before> {
+        match write {
+            Write::InsertTenant(_) => Ok(Before::Tenant),
+            Write::InsertUser(user) => {
+                is_new("user", &self.users, &user.id)?;
+                self.check_user(user)?;
+                Ok(Before::User(user.id, self.users.insert(user.id, user.clone())))
+            }
+            Write::UpdateUser { user, expected_version } => {
+                let found = self.users.get(&user.id).map(|user| user.version);
+                is_at("user", found, *expected_version)?;
+                self.check_user(user)?;
+                Ok(Before::User(user.id, self.users.insert(user.id, user.clone())))
+            }
+            Write::InsertCompany(company) => {
+                is_new("company", &self.companies, &company.id)?;
+                self.check_company(company)?;
+                let before = self.companies.insert(company.id, company.clone());
+                Ok(Before::Company(company.id, before))
+            }
+            Write::UpdateCompany { company, expected_version, removed: _, added: _ } => {
+                let found = self.companies.get(&company.id).map(|company| company.version);
+                is_at("company", found, *expected_version)?;
+                self.check_company(company)?;
+                let before = self.companies.insert(company.id, company.clone());
+                Ok(Before::Company(company.id, before))
+            }
+            Write::InsertContact { contact, added: _ } => {
+                is_new("contact", &self.contacts, &contact.id)?;
+                self.check_contact(contact)?;
+                let before = self.put_contact(contact.id, Some(contact.clone()));
+                Ok(Before::Contact(contact.id, before.map(Box::new)))
+            }
+            Write::UpdateContact { contact, expected_version, removed: _, added: _ } => {
+                let found = self.contacts.get(&contact.id).map(|contact| contact.version);
+                is_at("contact", found, *expected_version)?;
+                self.check_contact(contact)?;
+                let before = self.put_contact(contact.id, Some(contact.clone()));
+                Ok(Before::Contact(contact.id, before.map(Box::new)))
+            }
+            Write::InsertActivity(activity) => {
+                is_new("activity", &self.activities, &activity.id)?;
+                self.check_activity(activity)?;
+                self.activities.insert(activity.id, activity.clone());
+                Ok(Before::Activity(activity.id))
+            }
+        }
+    }
+
+    pub(super) fn undo(&mut self, before: Before) {
+        match before {
+            Before::Tenant => {}
+            Before::User(id, user) => put(&mut self.users, id, user),
+            Before::Company(id, company) => put(&mut self.companies, id, company),
+            Before::Contact(id, contact) => {
+                self.put_contact(id, contact.map(|contact| *contact));
+            }
+            Before::Activity(id) => {
+                self.activities.remove(&id);
+            }
+        }
+    }
+
+    /// Writes down what follows from an applied change, none of which can be refused.
+    pub(super) fn log(&mut self, change: &Change) {
+        match change.write() {
+            Write::InsertContact { contact, .. } | Write::UpdateContact { contact, .. } => {
+                if contact.is_live() {
+                    self.search.insert(contact.id, &ContactTerms::of(contact));
+                } else {
+                    self.search.remove(contact.id);
+                }
+            }
+            Write::InsertTenant(_)
+            | Write::InsertUser(_)
+            | Write::UpdateUser { .. }
+            | Write::InsertCompany(_)
+            | Write::UpdateCompany { .. }
+            | Write::InsertActivity(_) => {}
+        }
+        if let Some(entry) = change.timeline() {
+            self.activities.insert(entry.id, entry.clone());
+        }
+        self.audit.insert(change.audit().id.as_uuid(), change.audit().clone());
+        self.events.push(change.event().clone());
+    }
+
+    fn put_contact(&mut self, id: ContactId, contact: Option<Contact>) -> Option<Contact> {
+        let live_keys = |contact: &Option<Contact>| {
+            contact.as_ref().filter(|contact| contact.is_live()).map(Contact::keys)
+        };
+        let new_keys = live_keys(&contact);
+        let before = match contact {
+            Some(contact) => self.contacts.insert(id, contact),
+            None => self.contacts.remove(&id),
+        };
+        for key in live_keys(&before).into_iter().flatten() {
+            if let Some(holders) = self.by_key.get_mut(&key) {
+                holders.remove(&id);
+            }
+        }
+        for key in new_keys.into_iter().flatten() {
+            self.by_key.entry(key).or_default().insert(id);
+        }
+        before
+    }
+
+    fn check_user(&self, user: &User) -> Result<()> {
+        let taken = |other: &&User| other.id != user.id && other.email.key() == user.email.key();
+        match self.users.values().find(taken) {
+            Some(holder) => Err(Error::already_exists(
+                "email",
+                holder.id.as_uuid(),
+                format!("another user has the e-mail `{}`", user.email),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_company(&self, company: &Company) -> Result<()> {
+        for key in company.keys() {
+            let taken = |other: &&Company| other.id != company.id && other.keys().contains(&key);
+            let Some(holder) = self.companies.values().find(taken) else { continue };
+            let (field, value) = match &key {
+                CompanyKey::Name(_) => ("name", company.name.as_str()),
+                CompanyKey::Domain(domain) => ("domain", domain.as_str()),
+            };
+            let message = format!("another company has the {field} `{value}`");
+            return Err(Error::already_exists(field, holder.id.as_uuid(), message));
+        }
+        Ok(())
+    }
+
+    fn check_contact(&self, contact: &Contact) -> Result<()> {
+        if contact.company_id.is_some_and(|id| !self.companies.contains_key(&id)) {
+            return Err(Error::not_found("company"));
+        }
+        if contact.owner_id.is_some_and(|id| !self.users.contains_key(&id)) {
+            return Err(Error::not_found("user"));
+        }
+        if !contact.is_live() {
+            return Ok(());
+        }
+        for (index, email) in contact.emails.iter().enumerate() {
+            let holders = self.by_key.get(&ContactKey::Email(email.address.key()));
+            if let Some(holder) = holders.into_iter().flatten().find(|id| **id != contact.id) {
+                return Err(Error::already_exists(
+                    format!("emails[{index}].address"),
+                    holder.as_uuid(),
+                    format!("another contact has the e-mail `{}`", email.address),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_activity(&self, activity: &Activity) -> Result<()> {
+        if !self.contacts.contains_key(&activity.contact_id) {
+            return Err(Error::not_found("contact"));
+        }
+        if activity.user_id.is_some_and(|id| !self.users.contains_key(&id)) {
+            return Err(Error::not_found("user"));
+        }
+        Ok(())
+    }
+}
+
+fn put<K: Ord, V>(records: &mut BTreeMap<K, V>, id: K, record: Option<V>) {
+    match record {
+        Some(record) => records.insert(id, record),
+        None => records.remove(&id),
+    };
+}
+
+fn is_new<K: Ord, V>(what: &str, records: &BTreeMap<K, V>, id: &K) -> Result<()> {
+    if records.contains_key(id) {
+        return Err(Error::internal(format!("a {what} with this id is there already")));
+    }
+    Ok(())
+}
+
+fn is_at(what: &'static str, found: Option<i64>, expected: i64) -> Result<()> {
+    match found {
+        None => Err(Error::not_found(what)),
+        Some(found) if found != expected => Err(Error::version_conflict(what, expected, found)),
+        Some(_) => Ok(()),
+    }
+}
