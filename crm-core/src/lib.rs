@@ -20,8 +20,11 @@ pub mod memory;
 mod page;
 mod patch;
 mod phone;
+pub mod ports;
 pub mod sample;
 mod scope;
+mod session;
+pub mod tenancy;
 pub mod text;
 mod time;
 
@@ -36,5 +39,6 @@ pub use id::{ActivityId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, Ten
 pub use page::{Page, PageOf, SortKey};
 pub use patch::Patch;
 pub use phone::{PhoneNumber, Region};
-pub use scope::TenantScope;
+pub use scope::{Actor, RequestId, SystemScope, TenantScope};
+pub use session::Session;
 pub use time::Timestamp;

@@ -1,13 +1,214 @@
-//! The proof of being within one tenant.
+//! Who acts, for which tenant: the key to a tenant's data.
 
-/// One tenant, as the core has authorized it.
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::access::Role;
+use crate::email::shorten;
+use crate::error::{Error, Result};
+use crate::id::{TenantId, UserId};
+use crate::phone::Region;
+
+/// The right to work on one tenant's data, on behalf of one actor.
+///
+/// Every read and every write of a store takes one, and only the core makes one, from a principal
+/// that it has checked. It cannot be written down or read from text:
+///
+/// ```compile_fail,E0451
+/// # use crm_core::TenantScope;
+/// let scope = TenantScope { inner: unimplemented!() };
+/// ```
+/// ```compile_fail,E0277
+/// let scope: crm_core::TenantScope = serde_json::from_str("{}").unwrap();
+/// ```
+/// ```compile_fail,E0277
+/// fn of<T: Default>() -> T { T::default() }
+/// let scope: crm_core::TenantScope = of();
+/// ```
+#[derive(Debug, Clone)]
+pub struct TenantScope {
+    inner: Arc<Inner>,
+}
+
 #[derive(Debug)]
-pub struct TenantScope(());
+struct Inner {
+    tenant: TenantId,
+    region: Region,
+    actor: Actor,
+    role: Role,
+    request_id: RequestId,
+}
 
 impl TenantScope {
-    /// A scope for the benches.
-    #[doc(hidden)]
-    pub fn placeholder() -> Self {
-        TenantScope(())
+    pub(crate) fn new(
+        tenant: TenantId,
+        region: Region,
+        actor: Actor,
+        role: Role,
+        request_id: RequestId,
+    ) -> Self {
+        TenantScope { inner: Arc::new(Inner { tenant, region, actor, role, request_id }) }
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.inner.tenant
+    }
+
+    /// The region of phone numbers without a country code.
+    pub fn region(&self) -> Region {
+        self.inner.region
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> Actor {
+        self.inner.actor
+    }
+
+    /// What the actor may do.
+    pub fn role(&self) -> Role {
+        self.inner.role
+    }
+
+    /// The request that all of this belongs to.
+    pub fn request_id(&self) -> &RequestId {
+        &self.inner.request_id
+    }
+}
+
+/// The right to work across tenants, for a stated reason: sign-in, operation, maintenance.
+#[derive(Debug, Clone)]
+pub struct SystemScope {
+    reason: &'static str,
+    request_id: RequestId,
+}
+
+impl SystemScope {
+    pub(crate) fn new(reason: &'static str, request_id: RequestId) -> Self {
+        tracing::info!(reason, request_id = request_id.as_str(), "work across tenants");
+        SystemScope { reason, request_id }
+    }
+
+    /// Why the work is done.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// The request that all of this belongs to.
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+}
+
+/// Who does something. In text `system` or `user:<id>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The operator of the installation, or the CRM itself.
+    System,
+    /// A user of the tenant.
+    User(UserId),
+}
+
+impl Actor {
+    /// The user, where it is one.
+    pub fn user(self) -> Option<UserId> {
+        match self {
+            Actor::System => None,
+            Actor::User(id) => Some(id),
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Actor::System => f.write_str("system"),
+            Actor::User(id) => write!(f, "user:{id}"),
+        }
+    }
+}
+
+impl FromStr for Actor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "system" {
+            return Ok(Actor::System);
+        }
+        text.strip_prefix("user:")
+            .and_then(|id| Uuid::try_parse(id).ok())
+            .map(|id| Actor::User(UserId::from_uuid(id)))
+            .ok_or_else(|| {
+                Error::invalid_field(
+                    "actor",
+                    "invalid_actor",
+                    format!("`{}` is no actor; write `system` or `user:<id>`", shorten(text)),
+                )
+            })
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Names one request in every log line, audit entry and event that it causes: 1 to 128 of
+/// `A-Za-z0-9._-`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl RequestId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Uuid> for RequestId {
+    fn from(id: Uuid) -> Self {
+        RequestId(id.to_string().into())
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(RequestId(text.into()))
+        } else {
+            Err(Error::invalid_field(
+                "request_id",
+                "invalid_request_id",
+                "a request id has 1 to 128 characters of `A-Za-z0-9._-`",
+            ))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

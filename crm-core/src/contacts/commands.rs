@@ -3,9 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::model::{
-    Check, Contact, ContactDetails, ContactPatch, default_display_name,
-};
+use super::model::{Check, Contact, ContactDetails, ContactPatch, default_display_name};
 use super::search::ContactTerms;
 use super::store::ContactKey;
 use crate::access::{CreateContacts, DeleteContacts, Permit, RestoreContacts, UpdateContacts};
@@ -152,20 +150,16 @@ pub(crate) fn update(
     after.version += 1;
 
     let fields: Vec<String> = differences.iter().map(|change| change.field.clone()).collect();
-    let new_values: serde_json::Map<String, Value> = differences
-        .iter()
-        .map(|change| (change.field.clone(), change.new.clone()))
-        .collect();
+    let new_values: serde_json::Map<String, Value> =
+        differences.iter().map(|change| (change.field.clone(), change.new.clone())).collect();
     let data = json!({ "version": after.version, "changes": new_values });
     let timeline_id = env.new_id()?;
     let write = moved(before, &after);
-    changes
-        .record(env, write, after.id, EventName::ContactUpdated, fields, &data)?
-        .on_timeline_of(
-            after.id,
-            timeline_id,
-            ActivityData::ContactUpdated { changes: differences },
-        );
+    changes.record(env, write, after.id, EventName::ContactUpdated, fields, &data)?.on_timeline_of(
+        after.id,
+        timeline_id,
+        ActivityData::ContactUpdated { changes: differences },
+    );
     Ok(Some(after))
 }
 
@@ -246,19 +240,19 @@ fn patched(
 ) -> Result<Contact, Vec<FieldError>> {
     let mut check = Check::default();
     let mut after = before.clone();
-    let mut line = |field: &'static str, patch: Patch<String>, value: &mut Option<String>| {
-        match patch {
+    let mut line =
+        |field: &'static str, patch: Patch<String>, value: &mut Option<String>| match patch {
             Patch::Keep => {}
             Patch::Clear => *value = None,
             Patch::Set(text) => *value = check.line(field, Some(text)),
-        }
-    };
+        };
     line("first_name", patch.first_name, &mut after.first_name);
     line("last_name", patch.last_name, &mut after.last_name);
     line("company", patch.company, &mut after.company);
     line("title", patch.title, &mut after.title);
     line("source", patch.source, &mut after.source);
-    let mut display_name = (!before.has_default_display_name()).then(|| before.display_name.clone());
+    let mut display_name =
+        (!before.has_default_display_name()).then(|| before.display_name.clone());
     line("display_name", patch.display_name, &mut display_name);
 
     match patch.emails {

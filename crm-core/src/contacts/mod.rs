@@ -3,6 +3,8 @@
 pub(crate) mod commands;
 pub mod model;
 pub mod search;
+pub mod service;
+pub mod store;
 
 pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,

@@ -539,7 +539,10 @@ impl Check {
         kept
     }
 
-    pub(crate) fn custom(&mut self, custom: BTreeMap<String, CustomValue>) -> BTreeMap<String, CustomValue> {
+    pub(crate) fn custom(
+        &mut self,
+        custom: BTreeMap<String, CustomValue>,
+    ) -> BTreeMap<String, CustomValue> {
         if !self.count("custom", custom.len(), MAX_CUSTOM) {
             return BTreeMap::new();
         }

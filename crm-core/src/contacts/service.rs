@@ -109,8 +109,7 @@ impl Contacts<'_> {
             self.check_references(company, owner).await?;
             let mut changes = self.session.new_changes();
             let env = self.session.env();
-            let Some(after) =
-                commands::update(&mut changes, &permit, env, &before, patch.clone())?
+            let Some(after) = commands::update(&mut changes, &permit, env, &before, patch.clone())?
             else {
                 return Ok(before);
             };
@@ -162,9 +161,7 @@ impl Contacts<'_> {
             self.session.store().commit(changes).await?;
             Ok(after)
         };
-        self.session
-            .run("contacts.restore", self.session.retry_contended(false, attempt))
-            .await
+        self.session.run("contacts.restore", self.session.retry_contended(false, attempt)).await
     }
 
     /// The contacts that `filter` means.
@@ -266,8 +263,7 @@ impl Contacts<'_> {
         let query = search::Query::parse(text, scope.region());
         let core = self.session.core();
         let limits = search::Limits::default();
-        let found =
-            search::run(&*core.store, scope, &query, &core.nicknames, limits).await?;
+        let found = search::run(&*core.store, scope, &query, &core.nicknames, limits).await?;
         let limit = page.limit();
         let mut hits = match sort {
             SearchSort::Relevance => {
@@ -285,9 +281,7 @@ impl Contacts<'_> {
             }
             SearchSort::UpdatedAt => {
                 let mut hits = self.load_hits(found).await?;
-                hits.sort_by_key(|hit| {
-                    (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id)
-                });
+                hits.sort_by_key(|hit| (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id));
                 hits.retain(|hit| match &after {
                     Some(Position { key: SortKey::Time(at), id }) => {
                         (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id.as_uuid())
@@ -364,8 +358,7 @@ impl Contacts<'_> {
         if emails.is_empty() {
             return Ok(());
         }
-        let taken =
-            self.session.store().contacts_by_keys(self.session.scope(), &emails).await?;
+        let taken = self.session.store().contacts_by_keys(self.session.scope(), &emails).await?;
         match taken.into_iter().find(|(_, holder)| Some(*holder) != own) {
             Some((key, holder)) => {
                 let index = emails.iter().position(|email| *email == key).unwrap_or_default();
