@@ -1,5 +1,6 @@
 //! Contacts: the people that a tenant deals with.
 
+pub mod formats;
 pub mod model;
 
 pub use model::{
