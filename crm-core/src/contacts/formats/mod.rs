@@ -10,8 +10,15 @@
 //! valid UTF-8 is UTF-8, what is not is Windows-1252. So a file that is ASCII for its first megabyte
 //! and has `0xE9` later reads right.
 
+mod csv_headers;
+mod csv_layout;
+mod csv_map;
+mod csv_read;
+mod csv_write;
 mod decode;
 mod jsonl_read;
+mod names;
+mod spreadsheet;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +27,9 @@ use crate::contacts::model::{Contact, NewContact};
 use crate::email::shorten;
 use crate::error::{Error, FieldError, Result};
 
+pub use csv_map::fields;
+
+use csv_read::CsvReader;
 use decode::Input;
 use jsonl_read::JsonLinesReader;
 
@@ -221,6 +231,7 @@ pub struct RecordReader {
 
 #[derive(Debug)]
 enum FormatReader {
+    Csv(Box<CsvReader>),
     JsonLines(JsonLinesReader),
 }
 
@@ -232,9 +243,16 @@ impl RecordReader {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid): the options name an unknown field, name a
     /// column twice, or do not belong to the format.
     pub fn new(format: ImportFormat, options: ReadOptions) -> Result<Self> {
-        let _ = options;
         let format = match format {
-            ImportFormat::Csv | ImportFormat::VCard | ImportFormat::JsonLines => {
+            ImportFormat::Csv => FormatReader::Csv(Box::new(CsvReader::new(options)?)),
+            ImportFormat::VCard | ImportFormat::JsonLines => {
+                if options != ReadOptions::default() {
+                    return Err(Error::invalid_field(
+                        "map",
+                        "not_for_format",
+                        format!("columns and delimiters belong to CSV; a {format} file has none"),
+                    ));
+                }
                 FormatReader::JsonLines(JsonLinesReader::default())
             }
         };
@@ -261,6 +279,7 @@ impl RecordReader {
     /// [`SourceRecord`] without a contact, and the next one follows.
     pub fn next_record(&mut self) -> Result<Option<SourceRecord>> {
         match &mut self.format {
+            FormatReader::Csv(reader) => reader.next_record(&mut self.input),
             FormatReader::JsonLines(reader) => Ok(reader.next_record(&mut self.input)),
         }
     }
@@ -280,15 +299,22 @@ impl ContactWriter {
 
     /// What stands before the first contact; empty for most formats.
     pub fn header(&self) -> Vec<u8> {
-        Vec::new()
+        match self.format {
+            ExportFormat::Csv => csv_write::header(),
+            ExportFormat::VCard | ExportFormat::JsonLines => Vec::new(),
+        }
     }
 
     /// Appends one contact.
     pub fn write(&self, contact: &Contact, out: &mut Vec<u8>) {
-        let _ = self.format;
-        // Writing to memory cannot fail, and every key of a contact is text.
-        if serde_json::to_writer(&mut *out, contact).is_ok() {
-            out.push(b'\n');
+        match self.format {
+            ExportFormat::Csv => csv_write::write(contact, out),
+            ExportFormat::VCard | ExportFormat::JsonLines => {
+                // Writing to memory cannot fail, and every key of a contact is text.
+                if serde_json::to_writer(&mut *out, contact).is_ok() {
+                    out.push(b'\n');
+                }
+            }
         }
     }
 }
