@@ -19,6 +19,13 @@ mod decode;
 mod jsonl_read;
 mod names;
 mod spreadsheet;
+mod vcard_contact;
+mod vcard_lines;
+mod vcard_read;
+mod vcard_write;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,6 +39,7 @@ pub use csv_map::fields;
 use csv_read::CsvReader;
 use decode::Input;
 use jsonl_read::JsonLinesReader;
+use vcard_read::VCardReader;
 
 /// Bytes that one record of a CSV or JSON lines file may have.
 pub const MAX_RECORD: usize = 1024 * 1024;
@@ -232,6 +240,7 @@ pub struct RecordReader {
 #[derive(Debug)]
 enum FormatReader {
     Csv(Box<CsvReader>),
+    VCard(VCardReader),
     JsonLines(JsonLinesReader),
 }
 
@@ -253,7 +262,11 @@ impl RecordReader {
                         format!("columns and delimiters belong to CSV; a {format} file has none"),
                     ));
                 }
-                FormatReader::JsonLines(JsonLinesReader::default())
+                if format == ImportFormat::VCard {
+                    FormatReader::VCard(VCardReader::default())
+                } else {
+                    FormatReader::JsonLines(JsonLinesReader::default())
+                }
             }
         };
         Ok(RecordReader { input: Input::default(), format })
@@ -280,6 +293,7 @@ impl RecordReader {
     pub fn next_record(&mut self) -> Result<Option<SourceRecord>> {
         match &mut self.format {
             FormatReader::Csv(reader) => reader.next_record(&mut self.input),
+            FormatReader::VCard(reader) => reader.next_record(&mut self.input),
             FormatReader::JsonLines(reader) => Ok(reader.next_record(&mut self.input)),
         }
     }
@@ -309,7 +323,8 @@ impl ContactWriter {
     pub fn write(&self, contact: &Contact, out: &mut Vec<u8>) {
         match self.format {
             ExportFormat::Csv => csv_write::write(contact, out),
-            ExportFormat::VCard | ExportFormat::JsonLines => {
+            ExportFormat::VCard => vcard_write::write(contact, out),
+            ExportFormat::JsonLines => {
                 // Writing to memory cannot fail, and every key of a contact is text.
                 if serde_json::to_writer(&mut *out, contact).is_ok() {
                     out.push(b'\n');
