@@ -1,6 +1,7 @@
 //! Contacts: the people that a tenant deals with.
 
 pub(crate) mod commands;
+pub mod formats;
 pub mod model;
 pub mod search;
 pub mod service;
