@@ -193,9 +193,9 @@ pub(crate) fn merge(
     after.owner_id = details.owner_id.or(after.owner_id);
     after.source = after.source.or(details.source);
     let emails: Vec<String> = after.emails.iter().map(|email| email.address.key()).collect();
-    after.emails.extend(
-        details.emails.into_iter().filter(|email| !emails.contains(&email.address.key())),
-    );
+    after
+        .emails
+        .extend(details.emails.into_iter().filter(|email| !emails.contains(&email.address.key())));
     for phone in details.phones {
         if !after.phones.iter().any(|known| known.is_same_as(&phone)) {
             after.phones.push(phone);
