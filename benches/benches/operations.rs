@@ -3,7 +3,13 @@
 //!
 //! `cargo bench -p crm-benches --bench operations`
 
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench"
+)]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,13 @@
 //! frequency) into a file, everything durable (`synchronous=FULL`), and prints each figure beside the
 //! raw statement on the same file, where there is one.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
