@@ -176,6 +176,12 @@ impl Plan {
                     }
                 }
                 found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+                // Words that only begin like a short token must not crowd out its misspellings.
+                let mut beginnings = 0;
+                found.retain(|(value, _)| {
+                    beginnings += usize::from((SAME..1.0).contains(value));
+                    *value < SAME || *value >= 1.0 || beginnings <= MAX_ALTERNATIVES / 2
+                });
                 found.truncate(MAX_ALTERNATIVES);
                 found
             })

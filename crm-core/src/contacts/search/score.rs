@@ -4,7 +4,7 @@ use super::query::Token;
 use super::terms::{ADDRESS, CODE, Field, Term, is_word};
 
 /// What a nickname is worth.
-const NICKNAME: f32 = 0.88;
+const NICKNAME: f32 = 0.82;
 /// From here on a term has enough letters in common with the token to be worth a look.
 pub(super) const ALIKE: f32 = 0.2;
 /// From here on a term is what the token asks for, if misspelt.
@@ -12,7 +12,7 @@ pub(super) const ACCEPTED: f32 = 0.5;
 /// From here on it is so beyond doubt: the same, a nickname, a beginning, or one edit.
 pub(super) const GOOD: f32 = 0.7;
 /// From here on it is the word itself, a nickname, or nearly all of it.
-pub(super) const SAME: f32 = 0.88;
+pub(super) const SAME: f32 = 0.82;
 /// What each word of the name that nobody asked for costs, and how many of them count.
 const UNASKED: f32 = 0.03;
 const MAX_UNASKED: u32 = 4;
