@@ -127,7 +127,7 @@ fn first_and_last_name_stand_in_any_order() {
 fn accents_and_letters_of_their_own_do_not_matter() {
     let people = People::known();
     assert_eq!(people.finds("robert munoz", "Robert Muñoz"), 1.0);
-    assert_eq!(people.finds("STRASSE jurgen", "Jürgen Straße") > 0.98, true);
+    assert!(people.finds("STRASSE jurgen", "Jürgen Straße") > 0.98);
     people.finds("sean obrien", "Seán O'Brien");
     people.finds("o’brien", "Seán O'Brien");
     people.finds("backerei nord", "Jürgen Straße");
@@ -150,7 +150,7 @@ fn nicknames_find_their_bearer() {
 fn every_beginning_finds_the_name() {
     let people = People::known();
     for end in 2..="lovelace".len() {
-        people.finds(&"lovelace"[..end], "Ada Lovelace");
+        people.finds("lovelace".get(..end).unwrap(), "Ada Lovelace");
     }
     people.finds("eliz ngu", "Elizabeth Nguyen");
     people.finds("j smith", "John Smith");
