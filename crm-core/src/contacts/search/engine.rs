@@ -3,7 +3,7 @@
 use super::neighbourhood::within;
 use super::nicknames::Nicknames;
 use super::query::{Query, Token, address_start};
-use super::score::{ACCEPTED, ALIKE, SAME, Score, Wanted, joined, score, stem};
+use super::score::{ACCEPTED, ALIKE, Asked, SAME, Score, Wanted, joined, score, stem};
 use super::store::{Candidate, CandidateQuery, SearchStore, Stage, Tier, WordLookup};
 use super::terms::{CODE, ContactTerms, Term, marked};
 use crate::error::Result;
@@ -91,12 +91,12 @@ pub async fn run(
 }
 
 fn rank(plans: &[Plan], found: &[Candidate], limits: Limits) -> Vec<Hit> {
+    let asked: Vec<Vec<Asked<'_>>> = plans.iter().map(Plan::asked).collect();
     let mut hits: Vec<(bool, Hit)> = found
         .iter()
         .filter_map(|candidate| {
             let terms = ContactTerms::decode(&candidate.terms).terms();
-            let scores = plans.iter().map(|plan| plan.score(&terms));
-            let best = scores.reduce(|a, b| if b.value > a.value { b } else { a })?;
+            let best = best_score(&asked, &terms);
             let hit = Hit { contact: candidate.contact, score: best.value };
             (hit.score >= MIN_SCORE).then_some((best.good, hit))
         })
@@ -176,6 +176,12 @@ impl Plan {
                     }
                 }
                 found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+                // Words that only begin like a short token must not crowd out its misspellings.
+                let mut beginnings = 0;
+                found.retain(|(value, _)| {
+                    beginnings += usize::from((SAME..1.0).contains(value));
+                    *value < SAME || *value >= 1.0 || beginnings <= MAX_ALTERNATIVES / 2
+                });
                 found.truncate(MAX_ALTERNATIVES);
                 found
             })
@@ -243,7 +249,10 @@ impl Plan {
                     .collect::<Vec<_>>()
             })
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
-            .map(|groups| tier(groups, limits, limits.candidates / 2))
+            .map(|groups| Tier {
+                examine: limits.examine / 8,
+                ..tier(groups, limits, limits.candidates / 2)
+            })
             .collect()
     }
 
@@ -259,21 +268,28 @@ impl Plan {
             .collect()
     }
 
-    fn score(&self, terms: &[Term]) -> Score {
-        let mut best = Score { value: 0.0, good: false };
-        for segmentation in &self.segmentations {
-            let wanted: Vec<&Wanted> =
-                segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect();
-            let mut found = score(&wanted, terms);
-            if wanted.len() < self.tokens() {
-                found = joined(found);
-            }
+    /// The ways to read the query, to be scored.
+    fn asked(&self) -> Vec<Asked<'_>> {
+        let wanted = |segmentation: &Vec<usize>| {
+            Asked::new(segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect())
+        };
+        self.segmentations.iter().map(wanted).collect()
+    }
+}
+
+fn best_score(plans: &[Vec<Asked<'_>>], terms: &[Term]) -> Score {
+    let mut best = Score { value: 0.0, good: false };
+    for plan in plans {
+        let tokens = plan.first().map_or(0, Asked::len);
+        for asked in plan {
+            let found = score(asked, terms);
+            let found = if asked.len() < tokens { joined(found) } else { found };
             if found.value > best.value {
                 best = found;
             }
         }
-        best
     }
+    best
 }
 
 fn tier(groups: Vec<Vec<String>>, limits: Limits, limit: usize) -> Tier {

@@ -13,6 +13,8 @@ mod query;
 mod score;
 mod store;
 mod terms;
+#[cfg(all(test, feature = "memory"))]
+mod tests;
 
 pub use engine::{Hit, Limits, run};
 pub use neighbourhood::neighbourhood;
