@@ -8,7 +8,7 @@
 //! as right as the one that is asked for: they are taken out of the ranking before its rank is read.
 //! Equal scores stand in the order of the records, for both ways of searching.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
+#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::panic, reason = "a bench")]
 
 use std::collections::{HashMap, HashSet};
 use std::env;
@@ -162,8 +162,9 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
 
     let store = Counted { index: &index, counts: Mutex::default() };
     let cases = cases(data);
-    let session = futures::executor::block_on(crm_core::memory::session_for_docs())
-        .expect("a store in memory takes a tenant");
+    let Ok(session) = block_on(crm_core::memory::session_for_docs()) else {
+        panic!("a store in memory takes a tenant");
+    };
     let scope = session.scope().clone();
     let nicknames = Nicknames::common();
     let mut times: Vec<Duration> = Vec::new();
@@ -317,7 +318,10 @@ impl SearchStore for Counted<'_> {
 /// The dearest of queries that nobody types.
 fn hostile(index: &MemoryIndex) {
     let nicknames = Nicknames::common();
-    let scope = TenantScope::placeholder();
+    let Ok(session) = block_on(crm_core::memory::session_for_docs()) else {
+        panic!("a store in memory takes a tenant");
+    };
+    let scope = session.scope().clone();
     let queries = [
         "a".to_owned(),
         "s m".to_owned(),

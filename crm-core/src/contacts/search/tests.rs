@@ -96,7 +96,7 @@ impl People {
 }
 
 fn scope() -> TenantScope {
-    TenantScope::placeholder()
+    wait(crate::memory::session_for_docs()).unwrap().scope().clone()
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
