@@ -82,7 +82,7 @@ fn contact(line: &str) -> Result<NewContact, Vec<FieldError>> {
     let mut contact = NewContact::default();
     let mut refused = Vec::new();
     for (key, value) in object {
-        if  EXPORT_ONLY.contains(&key.as_str()) {
+        if value.is_null() || EXPORT_ONLY.contains(&key.as_str()) {
             continue;
         }
         let taken = match key.as_str() {
