@@ -121,15 +121,12 @@ impl Layout {
         layout.emails.sort_by_key(|point| !point.slot.primary);
         layout.phones.sort_by_key(|point| !point.slot.primary);
         for address in &mut layout.addresses {
-            address.parts.sort_by_key(|(part, _)| match part {
-                AddressPart::Street(line) => *line,
-                AddressPart::City
-                | AddressPart::Region
-                | AddressPart::PostalCode
-                | AddressPart::Country
-                | AddressPart::Label
-                | AddressPart::Whole => 0,
-            });
+            // The lines of a street in their order; the other parts have none.
+            address.parts.sort_by_key(
+                |(part, _)| {
+                    if let AddressPart::Street(line) = part { *line } else { 0 }
+                },
+            );
         }
         layout.check_usable(&headers)?;
         Ok(layout)

@@ -185,6 +185,12 @@ fn what_is_no_contact() {
 }
 
 #[test]
+fn a_nickname_alone_is_shown() {
+    assert_eq!(card("NICKNAME:Big Joey\r\nORG:AE").display_name.as_deref(), Some("Big Joey"));
+    assert_eq!(card("NICKNAME:Big Joey\r\nEMAIL:j@x.org").display_name, None);
+}
+
+#[test]
 fn utf16_cards() {
     let file: Vec<u8> = "BEGIN:VCARD\r\nFN:José\r\nEND:VCARD\r\n"
         .encode_utf16()
