@@ -8,7 +8,13 @@
 //! as right as the one that is asked for: they are taken out of the ranking before its rank is read.
 //! Equal scores stand in the order of the records, for both ways of searching.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::panic, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a bench"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::env;
