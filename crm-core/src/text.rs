@@ -47,6 +47,13 @@ pub fn fold(text: &str) -> String {
 /// assert_eq!(words("Seán O’Brien-Łuk"), ["sean", "obrien", "luk"]);
 /// ```
 pub fn words(text: &str) -> Vec<String> {
+    if text.is_ascii() && text.len() <= MAX_READ && !text.contains(is_apostrophe) {
+        let parts = text.split(|c: char| !c.is_ascii_alphanumeric());
+        return parts
+            .filter(|word| !word.is_empty())
+            .map(|word| word.get(..MAX_WORD).unwrap_or(word).to_ascii_lowercase())
+            .collect();
+    }
     let read: String = text.chars().filter(|c| !is_apostrophe(*c)).take(MAX_READ).collect();
     fold(&read)
         .split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c))
