@@ -25,10 +25,9 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase) {
+    for c in text.nfkd().flat_map(char::to_lowercase) {
         match spelled_out(c) {
             Some(letters) => folded.push_str(letters),
-            // Lower-casing can bring an accent back: `İ` is `i` and a dot above.
             None if is_accent(c) => {}
             None => folded.push(c),
         }

@@ -3,7 +3,9 @@
 use super::neighbourhood::within;
 use super::nicknames::Nicknames;
 use super::query::{Query, Token, address_start};
-use super::score::{ACCEPTED, ALIKE, Asked, SAME, Score, Wanted, joined, score, stem};
+use super::score::{
+    ACCEPTED, ALIKE, Asked, JOINED, PARTED, SAME, Score, Wanted, less, score, stem,
+};
 use super::store::{Candidate, CandidateQuery, SearchStore, Stage, Tier, WordLookup};
 use super::terms::{CODE, ContactTerms, Term, marked};
 use crate::error::Result;
@@ -36,7 +38,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 8_000 }
+        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 4_000 }
     }
 }
 
@@ -219,7 +221,7 @@ impl Plan {
             .filter(|at| longest < NARROWING || length(*at) >= NARROWING)
             .collect();
         tokens.sort_by_key(|at| std::cmp::Reverse(length(*at)));
-        tokens.truncate(FORGIVING_TOKENS);
+        tokens.truncate(if longest < NARROWING { 2 } else { FORGIVING_TOKENS });
         tokens
     }
 
@@ -266,7 +268,7 @@ impl Plan {
             })
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
             .map(|groups| Tier {
-                examine: limits.examine / 8,
+                examine: limits.examine / 4,
                 ..tier(groups, limits, limits.candidates / 2)
             })
             .collect()
@@ -296,11 +298,12 @@ impl Plan {
 
 fn best_score(plans: &[Vec<Asked<'_>>], terms: &[Term]) -> Score {
     let mut best = Score { value: 0.0, good: false };
-    for plan in plans {
+    for (reading, plan) in plans.iter().enumerate() {
         let tokens = plan.first().map_or(0, Asked::len);
+        let parted = if reading > 0 { PARTED } else { 0.0 };
         for asked in plan {
-            let found = score(asked, terms);
-            let found = if asked.len() < tokens { joined(found) } else { found };
+            let joined = if asked.len() < tokens { JOINED } else { 0.0 };
+            let found = less(score(asked, terms), parted + joined);
             if found.value > best.value {
                 best = found;
             }
