@@ -19,7 +19,9 @@ const MAX_UNASKED: u32 = 4;
 /// What a name in another order than the contact's costs.
 const SWAPPED: f32 = 0.005;
 /// What typing two words as one, or one as two, costs.
-const JOINED: f32 = 0.01;
+pub(super) const JOINED: f32 = 0.01;
+/// What reading an address as the words in it costs.
+pub(super) const PARTED: f32 = 0.05;
 
 /// Where a token is not met beyond doubt: how much the likeness of the names as a whole counts beside
 /// that of their words. Measured: recall is best, and flat, between 0.4 and 0.6.
@@ -223,12 +225,16 @@ pub(super) struct Score {
 pub(super) struct Asked<'a> {
     wanted: Vec<&'a Wanted>,
     trigrams: Vec<u64>,
+    /// Whether there are words among the tokens, so that the rest of a name counts.
+    by_name: bool,
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn new(wanted: Vec<&'a Wanted>) -> Self {
         let trigrams = trigrams(wanted.iter().map(|wanted| wanted.text.as_str()));
-        Asked { wanted, trigrams }
+        let by_name =
+            wanted.iter().any(|wanted| matches!(wanted.token, Token::Word { .. } | Token::Code(_)));
+        Asked { wanted, trigrams, by_name }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -247,7 +253,7 @@ pub(super) fn score(asked: &Asked<'_>, terms: &[Term]) -> Score {
                 if term.covers == 0 { 0.0 } else { wanted.resembles(&term.text) }
             });
             if alike > 0.0 {
-                pairs.push((alike * worth(term.field), asked, at));
+                pairs.push((alike * worth(term), asked, at));
             }
         }
     }
@@ -267,14 +273,13 @@ pub(super) fn score(asked: &Asked<'_>, terms: &[Term]) -> Score {
     let mut good = true;
     for (wanted, met) in wanted.iter().zip(&met) {
         let value = met.map_or(0.0, |(value, _)| value);
-        good &= met
-            .and_then(|(_, at)| terms.get(at))
-            .is_some_and(|term| value >= GOOD * worth(term.field));
+        good &=
+            met.and_then(|(_, at)| terms.get(at)).is_some_and(|term| value >= GOOD * worth(term));
         sum += wanted.weight() * value;
         weights += wanted.weight();
     }
     let name: u64 = terms.iter().fold(0, |all, term| all | term.covers);
-    let unasked = (name & !covered).count_ones().min(MAX_UNASKED);
+    let unasked = if asked.by_name { (name & !covered).count_ones().min(MAX_UNASKED) } else { 0 };
     let places = met.iter().flatten().map(|(_, at)| *at);
     let swapped = !places.is_sorted();
     let mut value = sum / f32::max(weights, 1.0)
@@ -288,16 +293,17 @@ pub(super) fn score(asked: &Asked<'_>, terms: &[Term]) -> Score {
     Score { value: value.clamp(0.0, 1.0), good }
 }
 
-/// What a field's terms are worth beside the name's.
-const fn worth(field: Field) -> f32 {
-    match field {
+/// What a term is worth beside those of the name.
+fn worth(term: &Term) -> f32 {
+    match term.field {
         Field::First | Field::Last | Field::Display | Field::Phone => 1.0,
+        Field::Email if term.text.starts_with(ADDRESS) => 1.0,
         Field::Email => 0.95,
         Field::Company => 0.9,
     }
 }
 
-/// The score of a contact for tokens of which two were taken as one word.
-pub(super) fn joined(score: Score) -> Score {
-    Score { value: (score.value - JOINED).max(0.0), ..score }
+/// The score of a contact for tokens that were not taken as they were typed.
+pub(super) fn less(score: Score, cost: f32) -> Score {
+    Score { value: (score.value - cost).max(0.0), ..score }
 }

@@ -141,6 +141,7 @@ fn nicknames_find_their_bearer() {
     assert!(nick > typo, "{nick} {typo}");
     people.finds("liz nguyen", "Elizabeth Nguyen");
     people.finds("kate johnson", "Katherine Johnson");
+    people.finds("liz", "Elizabeth Nguyen");
     let query = Query::parse("liz", Region::US);
     let none = wait(run(&people.index, &scope(), &query, &Nicknames::none(), Limits::default()));
     assert!(none.unwrap().iter().all(|hit| people.name(hit) != "Elizabeth Nguyen"));
@@ -195,6 +196,38 @@ fn parts_of_an_email_find_its_owner() {
     people.finds("ada@analytical.example", "Ada Lovelace");
     // Another domain, the same person.
     people.finds("ada.lovelace@gmail.com", "Ada Lovelace");
+}
+
+#[test]
+fn a_whole_address_finds_its_owner_before_namesakes() {
+    let named = NewContact::named;
+    let people = People::new([
+        named("Jsmith", "Initech"),
+        named("Mary", "Lee").email("jsmith@initech.example"),
+    ]);
+    people.finds("jsmith@initech.example", "Mary Lee");
+}
+
+#[test]
+fn a_contact_is_posted_under_its_words_and_their_joints() {
+    let contact = NewContact::named("Ana", "van der Berg").email("ana@acme.co.uk").company("3M AG");
+    let expected = [
+        "=3m",
+        "@ana@acme.co.uk",
+        "acme",
+        "ag",
+        "ana",
+        "berg",
+        "der",
+        "derberg",
+        "van",
+        "vander",
+        "vanderberg",
+    ];
+    assert_eq!(terms(contact).postings(), expected);
+    let phone = NewContact::default().phone("+442079460958");
+    let expected = ["#859064970244", "+2079460958", "+442079460958"];
+    assert_eq!(terms(phone).postings(), expected);
 }
 
 #[test]
@@ -259,6 +292,15 @@ fn a_short_page_is_filled_with_the_nearest_behind_the_matches() {
         ["Tahni Skeen", "Tahni Murton"]
     );
     assert!(hits[1].score < 0.7, "{hits:?}");
+    let many = (0..30).map(|n| NewContact::named("Tahni", format!("Skee{n}")));
+    let people = People::new(many.chain([named("Tahni", "Murton")]));
+    assert_eq!(people.hits("tahni murton").len(), Limits::default().fill);
+}
+
+#[test]
+fn a_host_can_have_matches_only() {
+    let named = NewContact::named;
+    let people = People::new([named("Tahni", "Murton"), named("Tahni", "Skeen")]);
     let strict = Limits { fill: 0, ..Limits::default() };
     assert_eq!(people.hits_within("tahni skeen", strict).len(), 1);
 }
@@ -362,6 +404,28 @@ fn hostile_queries_are_bounded() {
     }
     people.finds("\"ada lovelace\"", "Ada Lovelace");
     people.finds("(ada) AND lovelace", "Ada Lovelace");
+}
+
+#[test]
+fn a_query_is_cut() {
+    let words: Vec<String> = (0..100).map(|n| format!("w{}", "x".repeat(n % 7))).collect();
+    let query = Query::parse(&words.join(" "), Region::US);
+    assert!(query.readings.iter().all(|tokens| tokens.len() == MAX_TOKENS));
+    let far = format!("{}ada", " ".repeat(MAX_QUERY));
+    assert!(Query::parse(&far, Region::US).is_empty());
+}
+
+#[test]
+fn two_letters_beside_each_other_may_be_wrong() {
+    assert!(share_a_hash("smith", "sxyth"));
+    assert!(!share_a_hash("smith", "jones"));
+}
+
+#[test]
+fn formal_names_come_first() {
+    let table = Nicknames::parse("alba: xan ab\ncora: xan # and others\n: \nalone\n");
+    assert_eq!(table.of("xan"), ["alba", "cora", "ab"]);
+    assert!(table.of("alone").is_empty());
 }
 
 #[test]
