@@ -1,17 +1,20 @@
 //! What changes a contact: old state and command in, changes out. Nothing here reads or waits.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::model::{
-    Check, Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, MAX_CUSTOM,
-    MAX_ENTRIES, MAX_TAGS, PostalAddress, default_display_name,
+    Check, Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue,
+    MAX_CUSTOM, MAX_ENTRIES, MAX_TAGS, PostalAddress, default_display_name,
 };
 use super::search::ContactTerms;
 use super::store::ContactKey;
 use crate::access::{CreateContacts, DeleteContacts, Permit, RestoreContacts, UpdateContacts};
 use crate::activities::{ActivityData, FieldChange};
 use crate::changes::{Changes, ContactIndex, Write};
+use crate::companies::Company;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::events::EventName;
@@ -45,6 +48,7 @@ impl Contact {
                 &self.display_name,
                 &self.phones,
                 &self.addresses,
+                &self.custom,
             ));
         }
         keys.extend(self.tags.iter().cloned().map(ContactKey::Tag));
@@ -74,6 +78,7 @@ impl ContactDetails {
                 &self.display_name,
                 &self.phones,
                 &self.addresses,
+                &self.custom,
             ));
         }
         keys
@@ -86,20 +91,35 @@ fn identity_keys(emails: &[ContactEmail], phones: &[ContactPhone]) -> Vec<Contac
     emails.chain(phones.map(|number| ContactKey::Phone(number.as_str().to_owned()))).collect()
 }
 
+fn fold(text: &Option<String>) -> String {
+    text.as_deref().map(text::fold).unwrap_or_default()
+}
+
+/// An address without case, accents and label.
+fn folded(address: &PostalAddress) -> [String; 5] {
+    let PostalAddress { street, city, region, postal_code, country, label: _ } = address;
+    [street, city, region, postal_code, country].map(fold)
+}
+
 /// The hash of all that tells one contact without e-mail and phone from another.
 fn fingerprint(
     names: [&Option<String>; 4],
     display_name: &str,
     phones: &[ContactPhone],
     addresses: &[PostalAddress],
+    custom: &BTreeMap<String, CustomValue>,
 ) -> ContactKey {
-    let fold = |text: &Option<String>| text.as_deref().map(text::fold).unwrap_or_default();
     let mut parts: Vec<String> = names.into_iter().map(fold).collect();
     parts.push(text::fold(display_name));
     parts.extend(phones.iter().map(|phone| phone.raw.clone()));
-    for address in addresses {
-        let PostalAddress { street, city, region, postal_code, country, label: _ } = address;
-        parts.extend([street, city, region, postal_code, country].map(fold));
+    parts.extend(addresses.iter().flat_map(folded));
+    for (name, value) in custom {
+        let value = match value {
+            CustomValue::Bool(value) => value.to_string(),
+            CustomValue::Number(value) => value.to_string(),
+            CustomValue::Text(value) => value.clone(),
+        };
+        parts.extend([name.clone(), value]);
     }
     let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
     ContactKey::Fingerprint(format!("{:032x}", fnv128(&parts)))
@@ -202,7 +222,8 @@ pub(crate) fn merge(
         }
     }
     for address in details.addresses {
-        if !after.addresses.contains(&address) {
+        // Compared as the fingerprint does: joining the same address once more would change it.
+        if !after.addresses.iter().any(|known| folded(known) == folded(&address)) {
             after.addresses.push(address);
         }
     }
@@ -412,15 +433,28 @@ impl Contact {
 }
 
 impl ContactDetails {
+    /// Makes `company` the employer; a shown name that follows from the others still does.
+    pub(crate) fn set_company(&mut self, company: &Company) {
+        let follows = self.has_default_display_name();
+        self.company_id = Some(company.id);
+        self.company.get_or_insert_with(|| company.name.clone());
+        if follows {
+            self.display_name = self.default_display_name();
+        }
+    }
+
+    fn default_display_name(&self) -> String {
+        default_display_name(
+            self.first_name.as_deref(),
+            self.last_name.as_deref(),
+            self.company.as_deref(),
+            &self.emails,
+            &self.phones,
+        )
+    }
+
     fn has_default_display_name(&self) -> bool {
-        self.display_name
-            == default_display_name(
-                self.first_name.as_deref(),
-                self.last_name.as_deref(),
-                self.company.as_deref(),
-                &self.emails,
-                &self.phones,
-            )
+        self.display_name == self.default_display_name()
     }
 }
 

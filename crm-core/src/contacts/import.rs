@@ -1,25 +1,23 @@
 //! Import: contacts from a file, in batches, each row accounted for.
 
-use std::collections::{HashMap, HashSet};
+mod plan;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
+use self::plan::{Known, Plan, Unwritten};
 use super::Contacts;
-use super::commands;
 use super::formats::{ImportFormat, ReadOptions, RecordReader};
 use super::model::{ContactDetails, NewContact};
-use super::store::ContactKey;
 use crate::access::{CreateContacts, ImportContacts, Permit, UpdateContacts, WriteCompanies};
-use crate::changes::Changes;
-use crate::companies::{self, Company, CompanyKey, NewCompany};
 use crate::email::shorten;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::hash::fnv64;
-use crate::id::{CompanyId, ContactId, UserId};
 use crate::session::Session;
 
 /// Contacts in one commit: enough to make its cost small, few enough to keep memory small.
@@ -72,7 +70,8 @@ pub struct ImportOptions {
     pub read: ReadOptions,
     /// What to do with known contacts.
     pub on_conflict: OnConflict,
-    /// Whether to report what would happen and write nothing.
+    /// Whether to report what would happen and write nothing. With [`OnConflict::Update`] all
+    /// contacts of the file are then kept in memory, otherwise some bytes of each.
     pub dry_run: bool,
     /// The source of contacts whose row names none; `import` where it is absent.
     pub source: Option<String>,
@@ -137,10 +136,10 @@ pub struct Import<'s> {
     options: ImportOptions,
     input: Reading,
     report: ImportReport,
-    waiting: Vec<Row>,
+    waiting: VecDeque<Row>,
     in_flight: Option<InFlight<'s>>,
-    // In a dry run nothing is written, so the file's own keys are remembered, as hashes.
-    seen: HashSet<u64>,
+    /// What a dry run would have written.
+    rehearsed: Unwritten,
 }
 
 struct Permits {
@@ -156,10 +155,11 @@ enum Reading {
 }
 
 /// A row that is valid by itself.
-#[derive(Clone)]
 struct Row {
     number: u64,
     details: ContactDetails,
+    /// How often it met other writers.
+    tries: usize,
 }
 
 /// A batch on its way to the store.
@@ -176,13 +176,6 @@ struct Outcome {
     updated: u64,
     skipped: u64,
     errors: Vec<(u64, Vec<FieldError>)>,
-}
-
-/// A batch that is decided: what it writes, what it reports, and the rows that must wait for it.
-struct Plan {
-    changes: Changes,
-    outcome: Outcome,
-    rest: Vec<Row>,
 }
 
 impl<'s> Contacts<'s> {
@@ -214,13 +207,16 @@ impl<'s> Import<'s> {
             options,
             input,
             report: ImportReport::default(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             in_flight: None,
-            seen: HashSet::new(),
+            rehearsed: Unwritten::default(),
         })
     }
 
     /// Takes the next bytes of the file and commits what they complete.
+    ///
+    /// The bytes are taken also where this fails, and where the future is dropped: go on with the
+    /// next ones, or end the file; what could not be written is tried again.
     ///
     /// # Errors
     ///
@@ -231,26 +227,33 @@ impl<'s> Import<'s> {
         session.run("contacts.import", self.take(bytes)).await
     }
 
-    /// Ends the file, commits what is left and reports.
+    /// Ends the file, commits what is left and hands out the report. After a failure it can be asked
+    /// again, and [`Import::report`] still says what is written.
     ///
     /// # Errors
     ///
     /// Those of [`Import::push`].
-    pub async fn finish(mut self) -> Result<ImportReport> {
+    pub async fn finish(&mut self) -> Result<ImportReport> {
         let session = self.session;
         session.run("contacts.import", self.end()).await?;
-        Ok(self.report)
+        Ok(self.hand_out())
     }
 
-    /// Commits the rows that are read and reports, leaving the rest of the file.
+    /// Commits the rows that are read and hands out the report, leaving the rest of the file.
     ///
     /// # Errors
     ///
     /// Those of [`Import::push`].
-    pub async fn stop(mut self) -> Result<ImportReport> {
+    pub async fn stop(&mut self) -> Result<ImportReport> {
         let session = self.session;
         session.run("contacts.import", self.flush()).await?;
-        Ok(self.report)
+        Ok(self.hand_out())
+    }
+
+    fn hand_out(&mut self) -> ImportReport {
+        // Rows are refused as they are read, others when their batch is written.
+        self.report.errors.sort_by_key(|error| error.row);
+        std::mem::take(&mut self.report)
     }
 
     /// What is written so far.
@@ -301,6 +304,10 @@ impl<'s> Import<'s> {
     /// Validates the records that are complete and commits every full batch.
     async fn drain(&mut self) -> Result<()> {
         loop {
+            while self.waiting.len() >= BATCH {
+                self.settle().await?;
+                self.launch().await?;
+            }
             let Reading::Records(reader) = &mut self.input else { return Ok(()) };
             let Some(record) = reader.next_record()? else { return Ok(()) };
             let row = record.row;
@@ -310,27 +317,21 @@ impl<'s> Import<'s> {
                 }
             }
             match record.outcome.and_then(|new| self.validate(new)) {
-                Ok(details) => self.waiting.push(Row { number: row, details }),
+                Ok(details) => self.waiting.push_back(Row { number: row, details, tries: 0 }),
                 Err(errors) => self.refuse(row, errors),
-            }
-            if self.waiting.len() >= BATCH {
-                let rows = std::mem::take(&mut self.waiting);
-                self.settle().await?;
-                let rest = self.launch(rows).await?;
-                self.waiting = rest;
             }
         }
     }
 
     /// Commits all that waits.
     async fn flush(&mut self) -> Result<()> {
-        self.settle().await?;
-        while !self.waiting.is_empty() {
-            let rows = std::mem::take(&mut self.waiting);
-            self.waiting = self.launch(rows).await?;
+        loop {
             self.settle().await?;
+            if self.waiting.is_empty() {
+                return Ok(());
+            }
+            self.launch().await?;
         }
-        Ok(())
     }
 
     fn validate(&self, mut new: NewContact) -> Result<ContactDetails, Vec<FieldError>> {
@@ -351,66 +352,77 @@ impl<'s> Import<'s> {
         }
     }
 
-    /// Plans a batch and sends it off; the store works on it while the next rows are read. Returns
-    /// the rows that must wait until it is written.
-    async fn launch(&mut self, rows: Vec<Row>) -> Result<Vec<Row>> {
-        let plan = self.plan(rows.clone()).await?;
-        if plan.changes.is_empty() || self.options.dry_run {
-            self.account(plan.outcome);
-            return Ok(plan.rest);
+    /// Plans the next batch and sends it off; the store works on it while more rows are read. A row
+    /// that met other writers goes alone, so that a conflict is its own.
+    async fn launch(&mut self) -> Result<()> {
+        let first_tries = self.waiting.iter().take_while(|row| row.tries == 0).take(BATCH).count();
+        let count = first_tries.max(1).min(self.waiting.len());
+        let on_conflict = self.options.on_conflict;
+        let rows = self.waiting.make_contiguous().get(..count).unwrap_or_default();
+        let known = Known::of(self.session, rows, on_conflict).await?;
+
+        // From here on nothing waits, so the rows are always in one place.
+        let rows: Vec<Row> = self.waiting.drain(..count).collect();
+        let mut of_batch = Unwritten::default();
+        let unwritten = if self.options.dry_run { &mut self.rehearsed } else { &mut of_batch };
+        let decided =
+            plan::decide(self.session, &self.permits, on_conflict, &known, unwritten, &rows);
+        let Plan { changes, outcome } = match decided {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.put_back(rows);
+                return Err(error);
+            }
+        };
+        if changes.is_empty() || self.options.dry_run {
+            self.rehearsed.keep_for_next(on_conflict);
+            self.account(outcome);
+            return Ok(());
         }
-        let mut commit = self.session.store().commit(plan.changes);
-        let planned = rows.len() - plan.rest.len();
-        let mut rows = rows;
-        rows.truncate(planned);
+        let mut commit = self.session.store().commit(changes);
         // The first poll hands the batch to the store.
         match futures::poll!(&mut commit) {
-            std::task::Poll::Ready(result) => commit = Box::pin(std::future::ready(result)),
-            std::task::Poll::Pending => {}
+            Poll::Ready(result) => commit = Box::pin(std::future::ready(result)),
+            Poll::Pending => {}
         }
-        self.in_flight = Some(InFlight { rows, outcome: plan.outcome, commit });
-        Ok(plan.rest)
+        self.in_flight = Some(InFlight { rows, outcome, commit });
+        Ok(())
     }
 
     /// Waits for the batch on its way.
     async fn settle(&mut self) -> Result<()> {
-        let Some(InFlight { rows, outcome, commit }) = self.in_flight.take() else {
-            return Ok(());
-        };
-        match commit.await {
+        let Some(in_flight) = &mut self.in_flight else { return Ok(()) };
+        // It stays in its place while this waits: who drops the future loses no row.
+        let committed = in_flight.commit.as_mut().await;
+        let Some(InFlight { rows, outcome, .. }) = self.in_flight.take() else { return Ok(()) };
+        match committed {
             Ok(()) => self.account(outcome),
-            Err(error) if is_contended(&error) => {
-                for row in rows {
-                    self.settle_alone(row).await?;
-                }
+            Err(error) if is_contended(&error) => self.try_again(rows, &error),
+            Err(error) => {
+                self.put_back(rows);
+                return Err(error);
             }
-            Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// Commits one row of a batch that met other writers, so that a conflict is that row's own.
-    async fn settle_alone(&mut self, row: Row) -> Result<()> {
-        let mut tries = 0;
-        loop {
-            let plan = self.plan(vec![row.clone()]).await?;
-            let committed = match plan.changes.is_empty() {
-                true => Ok(()),
-                false => self.session.store().commit(plan.changes).await,
-            };
-            match committed {
-                Ok(()) => {
-                    self.account(plan.outcome);
-                    return Ok(());
-                }
-                Err(error) if is_contended(&error) && tries < CONTENDED_TRIES => tries += 1,
-                Err(error) if is_contended(&error) => {
-                    let reason = FieldError::new("row", error.code(), error.message());
-                    self.refuse(row.number, vec![reason]);
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
+    /// Lets each row of a batch that met other writers try again, as often as it may.
+    fn try_again(&mut self, mut rows: Vec<Row>, error: &Error) {
+        for row in &mut rows {
+            row.tries += 1;
+        }
+        match rows.as_slice() {
+            [row] if row.tries > CONTENDED_TRIES => {
+                let reason = FieldError::new("row", error.code(), error.message());
+                self.refuse(row.number, vec![reason]);
             }
+            _ => self.put_back(rows),
+        }
+    }
+
+    fn put_back(&mut self, rows: Vec<Row>) {
+        for row in rows.into_iter().rev() {
+            self.waiting.push_front(row);
         }
     }
 
@@ -422,221 +434,6 @@ impl<'s> Import<'s> {
             self.refuse(row, errors);
         }
     }
-
-    /// Decides what each row does. Stops before a row that changes a contact which an earlier row of
-    /// the batch makes or changes.
-    async fn plan(&mut self, rows: Vec<Row>) -> Result<Plan> {
-        let session = self.session;
-        let (store, scope, env) = (session.store(), session.scope(), session.env());
-        let keys: Vec<Vec<ContactKey>> =
-            rows.iter().map(|row| row.details.duplicate_keys()).collect();
-        let known: HashMap<ContactKey, ContactId> =
-            store.contacts_by_keys(scope, &keys.concat()).await?.into_iter().collect();
-        let employers = self.employers(&rows).await?;
-        let references = self.references(&rows).await?;
-
-        let mut plan =
-            Plan { changes: session.new_changes(), outcome: Outcome::default(), rest: Vec::new() };
-        let mut companies = Employers { known: employers, made: HashMap::new() };
-        let mut touched: HashSet<ContactId> = HashSet::new();
-        let mut made: HashMap<ContactKey, ContactId> = HashMap::new();
-        let mut rows = rows.into_iter().zip(keys);
-        while let Some((row, keys)) = rows.next() {
-            let existing = keys.iter().find_map(|key| known.get(key)).copied();
-            let in_batch = keys.iter().find_map(|key| made.get(key)).copied();
-            let in_file = self.options.dry_run && self.remember(&keys);
-            if let Some(holder) = existing.or(in_batch) {
-                match self.options.on_conflict {
-                    OnConflict::Skip => plan.outcome.skipped += 1,
-                    OnConflict::Error => {
-                        plan.outcome
-                            .errors
-                            .push((row.number, vec![duplicate(&keys, Some(holder))]));
-                    }
-                    OnConflict::Update if self.options.dry_run && in_batch.is_some() => {
-                        plan.outcome.updated += 1;
-                    }
-                    OnConflict::Update if in_batch.is_some() || !touched.insert(holder) => {
-                        plan.rest.push(row);
-                        plan.rest.extend(rows.map(|(row, _)| row));
-                        return Ok(plan);
-                    }
-                    OnConflict::Update => {
-                        let of_another = |key: &&ContactKey| {
-                            matches!(key, ContactKey::Email(_))
-                                && known.get(*key).is_some_and(|id| *id != holder)
-                        };
-                        if let Some(key) = keys.iter().find(of_another) {
-                            let other = known.get(key).copied();
-                            let reason = duplicate(std::slice::from_ref(key), other);
-                            plan.outcome.errors.push((row.number, vec![reason]));
-                            continue;
-                        }
-                        let Some(before) = store.contact(scope, holder).await? else {
-                            let reason = Error::not_found("contact");
-                            let reason = FieldError::new("row", reason.code(), reason.message());
-                            plan.outcome.errors.push((row.number, vec![reason]));
-                            continue;
-                        };
-                        let mut details = row.details;
-                        references.keep(&mut details);
-                        companies.link(
-                            &mut plan.changes,
-                            &self.permits.companies,
-                            env,
-                            &mut details,
-                        )?;
-                        let permit = &self.permits.update;
-                        match commands::merge(&mut plan.changes, permit, env, &before, details) {
-                            Ok(Some(_)) => {
-                                plan.outcome.updated += 1;
-                                made.extend(keys.into_iter().map(|key| (key, holder)));
-                            }
-                            Ok(None) => plan.outcome.skipped += 1,
-                            Err(error) if error.kind() == ErrorKind::Invalid => {
-                                plan.outcome.errors.push((row.number, error.fields().to_vec()));
-                            }
-                            Err(error) => return Err(error),
-                        }
-                    }
-                }
-                continue;
-            }
-            if in_file {
-                match self.options.on_conflict {
-                    OnConflict::Skip => plan.outcome.skipped += 1,
-                    OnConflict::Update => plan.outcome.updated += 1,
-                    OnConflict::Error => {
-                        plan.outcome.errors.push((row.number, vec![duplicate(&keys, None)]));
-                    }
-                }
-                continue;
-            }
-            let mut details = row.details;
-            references.keep(&mut details);
-            companies.link(&mut plan.changes, &self.permits.companies, env, &mut details)?;
-            let contact = commands::create(&mut plan.changes, &self.permits.create, env, details)?;
-            made.extend(keys.into_iter().map(|key| (key, contact.id)));
-            plan.outcome.created += 1;
-        }
-        Ok(plan)
-    }
-
-    /// Whether the file had one of these keys before.
-    fn remember(&mut self, keys: &[ContactKey]) -> bool {
-        let mut seen = false;
-        for key in keys {
-            let hash = fnv64(&[key.kind().as_bytes(), key.value().as_bytes()]);
-            seen |= !self.seen.insert(hash);
-        }
-        seen
-    }
-
-    /// The companies that the rows name, or whose domain their e-mails have.
-    async fn employers(&self, rows: &[Row]) -> Result<HashMap<CompanyKey, Company>> {
-        let keys: HashSet<CompanyKey> =
-            rows.iter().filter_map(|row| employer_key(&row.details)).collect();
-        let keys: Vec<CompanyKey> = keys.into_iter().collect();
-        let found = self.session.store().companies_by_keys(self.session.scope(), &keys).await?;
-        Ok(found
-            .into_iter()
-            .flat_map(|company| company.keys().into_iter().map(move |key| (key, company.clone())))
-            .collect())
-    }
-
-    /// The companies and owners that the rows refer to by id and that exist here.
-    async fn references(&self, rows: &[Row]) -> Result<References> {
-        let (store, scope) = (self.session.store(), self.session.scope());
-        let mut references = References::default();
-        let companies: HashSet<CompanyId> =
-            rows.iter().filter_map(|row| row.details.company_id).collect();
-        for id in companies {
-            if store.company(scope, id).await?.is_some() {
-                references.companies.insert(id);
-            }
-        }
-        let owners: HashSet<UserId> = rows.iter().filter_map(|row| row.details.owner_id).collect();
-        for id in owners {
-            if store.user(scope, id).await?.is_some() {
-                references.owners.insert(id);
-            }
-        }
-        Ok(references)
-    }
-}
-
-/// What an export of another tenant refers to does not exist here: the contact is kept, the reference
-/// is not.
-#[derive(Default)]
-struct References {
-    companies: HashSet<CompanyId>,
-    owners: HashSet<UserId>,
-}
-
-impl References {
-    fn keep(&self, details: &mut ContactDetails) {
-        details.owner_id = details.owner_id.filter(|id| self.owners.contains(id));
-        details.company_id = details.company_id.filter(|id| self.companies.contains(id));
-    }
-}
-
-/// The companies of a batch: those that exist and those that it makes.
-struct Employers {
-    known: HashMap<CompanyKey, Company>,
-    made: HashMap<CompanyKey, CompanyId>,
-}
-
-impl Employers {
-    /// Gives the contact the record of its company: by name, which makes the company where there is
-    /// none; without a name, by the domain of its e-mail where a company has that domain.
-    fn link(
-        &mut self,
-        changes: &mut Changes,
-        permit: &Permit<WriteCompanies>,
-        env: &crate::env::Env,
-        details: &mut ContactDetails,
-    ) -> Result<()> {
-        if details.company_id.is_some() {
-            return Ok(());
-        }
-        let Some(key) = employer_key(details) else { return Ok(()) };
-        if let Some(company) = self.known.get(&key) {
-            details.company_id = Some(company.id);
-            details.company.get_or_insert_with(|| company.name.clone());
-        } else if let Some(id) = self.made.get(&key) {
-            details.company_id = Some(*id);
-        } else if let Some(name) = details.company.clone() {
-            let company = companies::service::create(
-                changes,
-                permit,
-                env,
-                NewCompany { name, domain: None },
-            )?;
-            details.company_id = Some(company.id);
-            self.made.insert(key, company.id);
-        }
-        Ok(())
-    }
-}
-
-fn employer_key(details: &ContactDetails) -> Option<CompanyKey> {
-    match &details.company {
-        Some(name) => Some(CompanyKey::name(name)),
-        None => details.emails.first().map(|email| CompanyKey::domain(&email.address.domain())),
-    }
-}
-
-fn duplicate(keys: &[ContactKey], holder: Option<ContactId>) -> FieldError {
-    let (field, value) = match keys.first() {
-        Some(ContactKey::Email(value)) => ("emails", value.as_str()),
-        Some(ContactKey::Phone(value)) => ("phones", value.as_str()),
-        Some(ContactKey::Tag(_) | ContactKey::Fingerprint(_)) | None => ("row", "the same values"),
-    };
-    let message = match holder {
-        Some(id) => format!("the contact `{id}` has `{value}` already"),
-        None => format!("an earlier row has `{value}` already"),
-    };
-    FieldError::new(field, "already_exists", message)
 }
 
 fn is_contended(error: &Error) -> bool {
