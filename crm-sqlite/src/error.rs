@@ -11,10 +11,13 @@ pub(crate) fn failed(error: rusqlite::Error) -> Error {
             Error::unavailable("the database is locked by another program", error)
         }
         Some(ErrorCode::DiskFull) => Error::unavailable("the disk of the database is full", error),
-        Some(ErrorCode::ReadOnly) => Error::unavailable("the database file is read-only", error),
-        Some(ErrorCode::CannotOpen) => {
-            Error::unavailable("the database file cannot be opened", error)
+        Some(ErrorCode::ReadOnly) => {
+            Error::unavailable("the database file or its folder is read-only", error)
         }
+        Some(ErrorCode::CannotOpen) => Error::unavailable(
+            "the database file cannot be opened; name a file in a folder that exists",
+            error,
+        ),
         Some(ErrorCode::SystemIoFailure) => {
             Error::unavailable("the database file cannot be read or written", error)
         }
@@ -27,6 +30,31 @@ pub(crate) fn failed(error: rusqlite::Error) -> Error {
                 .with_source(error)
         }
         Some(_) | None => Error::internal(error),
+    }
+}
+
+/// The core's error for a failure of SQLite while a file is opened: what lies there is the caller's
+/// choice.
+pub(crate) fn failed_to_open(error: rusqlite::Error) -> Error {
+    match code_of(&error) {
+        Some(ErrorCode::NotADatabase) => {
+            let message = "the file is no database; name another file";
+            Error::invalid_field("database", "not_a_database", message).with_source(error)
+        }
+        Some(_) | None => failed(error),
+    }
+}
+
+/// Whether another program holds the lock.
+pub(crate) fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(code_of(error), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// The same failure once more, for another caller whom it concerns.
+pub(crate) fn copy(error: &rusqlite::Error) -> rusqlite::Error {
+    match error.sqlite_error() {
+        Some(failure) => rusqlite::Error::SqliteFailure(*failure, Some(error.to_string())),
+        None => rusqlite::Error::ToSqlConversionFailure(error.to_string().into()),
     }
 }
 

@@ -125,8 +125,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// `unavailable` when the file cannot be opened or is locked; `invalid` when it is another
-    /// program's database or was made by a newer version of this one.
+    /// `unavailable` when the file cannot be opened or is locked; `invalid` when it is no database,
+    /// another program's database or was made by a newer version of this one.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, Options::default()).await
     }

@@ -4,7 +4,7 @@ use crm_core::{Error, ErrorKind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::error::failed;
+use crate::error::{failed, failed_to_open};
 use crate::{Durability, Options, Place};
 
 /// The migrations in their order: forward only, never changed once released.
@@ -55,7 +55,7 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
              PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES};
              PRAGMA journal_size_limit = {CHECKPOINT_BYTES};"
         ))
-        .map_err(failed)?;
+        .map_err(failed_to_open)?;
     Ok(connection)
 }
 
@@ -63,8 +63,9 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
 pub(crate) fn migrate(connection: &mut Connection, place: &Place) -> Result<()> {
     match place {
         Place::File(_) => {
-            // Only an empty file may become ours.
+            // Only an empty file may become ours, and a newer one is not touched at all.
             check_owner(connection)?;
+            version(connection)?;
             let mode: String = connection
                 .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
                 .map_err(failed)?;
@@ -109,11 +110,12 @@ pub(crate) fn version(connection: &Connection) -> Result<usize> {
 }
 
 fn check_owner(connection: &Connection) -> Result<()> {
-    let id: i32 =
-        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
+    let id: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(failed_to_open)?;
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(failed)?;
+        .map_err(failed_to_open)?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());
     }

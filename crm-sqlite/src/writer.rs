@@ -8,7 +8,7 @@ use crm_core::{Changes, Error, Result};
 use futures::channel::oneshot;
 use rusqlite::Connection;
 
-use crate::error::failed;
+use crate::error::{copy, failed, is_locked};
 use crate::readers::tenant_number;
 use crate::{
     Options, Place, activities, audit, companies, contacts, events, identity, schema, tenancy,
@@ -107,6 +107,14 @@ fn write_group(connection: &Connection, group: Vec<Job>) {
         }
         Err(error) => error,
     };
+    // Each has waited for the other program as long as a caller may; one by one they would wait
+    // again and again.
+    if is_locked(&error) {
+        for job in group {
+            let _ = job.answer.send(Err(failed(copy(&error))));
+        }
+        return;
+    }
     let mut jobs = group.into_iter();
     match (jobs.next(), jobs.len()) {
         (Some(job), 0) => {
