@@ -60,7 +60,7 @@ impl AuditStore for SqliteStore {
                 Some(resource) => connection
                     .prepare_cached(
                         "SELECT id, at, actor, action, resource_kind, resource_id, request_id, fields
-                         FROM audit
+                         FROM audit INDEXED BY audit_resource
                          WHERE tenant_no = ?1 AND id < ?2 AND resource_kind = ?3
                            AND resource_id = ?4
                          ORDER BY id DESC LIMIT ?5",
