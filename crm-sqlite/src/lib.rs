@@ -17,6 +17,8 @@ mod contacts;
 mod error;
 mod events;
 mod identity;
+#[cfg(test)]
+mod plans;
 mod readers;
 mod rows;
 mod schema;

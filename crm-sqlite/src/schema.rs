@@ -36,6 +36,8 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
         )),
     }
     .map_err(failed)?;
+    #[cfg(test)]
+    crate::plans::watch(&connection);
     connection.set_prepared_statement_cache_capacity(128);
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
     // A plan may not depend on the values bound: SQLite would prepare a range look-up anew for each.
