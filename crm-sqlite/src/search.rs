@@ -87,7 +87,8 @@ pub(crate) fn remove(
 #[async_trait]
 impl SearchStore for SqliteStore {
     async fn find_words(&self, scope: &TenantScope, lookup: &WordLookup) -> Result<Vec<String>> {
-        self.readers().read_in(scope, |connection, tenant| find_words(connection, tenant, lookup))
+        self.readers()
+            .read_snapshot_in(scope, |connection, tenant| find_words(connection, tenant, lookup))
     }
 
     async fn find_candidates(
@@ -97,9 +98,9 @@ impl SearchStore for SqliteStore {
     ) -> Result<Vec<Candidate>> {
         let (store, scope, query) = (self.clone(), scope.clone(), query.clone());
         aside(move || {
-            store
-                .readers()
-                .read_in(&scope, |connection, tenant| find_candidates(connection, tenant, &query))
+            store.readers().read_snapshot_in(&scope, |connection, tenant| {
+                find_candidates(connection, tenant, &query)
+            })
         })
         .await
     }

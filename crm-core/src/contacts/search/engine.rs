@@ -32,13 +32,15 @@ pub struct Limits {
     pub words: usize,
     /// Contacts that one attempt brings at most.
     pub candidates: usize,
+    /// Contacts that one attempt brings at most which is for those that lack a word or come near.
+    pub near: usize,
     /// Postings that one attempt reads at most.
     pub examine: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 4_000 }
+        Limits { hits: 200, fill: 20, words: 256, candidates: 200, near: 60, examine: 4_000 }
     }
 }
 
@@ -269,7 +271,7 @@ impl Plan {
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
             .map(|groups| Tier {
                 examine: limits.examine / 4,
-                ..tier(groups, limits, limits.candidates / 2)
+                ..tier(groups, limits, limits.near)
             })
             .collect()
     }
@@ -283,7 +285,7 @@ impl Plan {
             .map(|at| self.group(at, ACCEPTED))
             .filter(|group| !group.is_empty())
             .take(FORGIVING_TOKENS + 1)
-            .map(|group| tier(vec![group], limits, limits.candidates / 2))
+            .map(|group| tier(vec![group], limits, limits.near))
             .collect()
     }
 
