@@ -30,7 +30,9 @@ impl Env {
     pub(crate) async fn new(factory: &dyn Factory) -> Result<Self> {
         let Fresh { store, keep } = factory.fresh().await?;
         let clock = TestClock::default();
-        let crm = Crm::builder(FaultyStore::new(Arc::clone(&store)))
+        // Callers who start together then read together, and all but one commit too late.
+        let contended = FaultyStore::new(Arc::clone(&store)).yielding(16);
+        let crm = Crm::builder(contended)
             .clock(clock.clone())
             .randomness(SeededRandomness::new(7))
             .build()?;

@@ -1,4 +1,4 @@
-//! A store that fails on demand.
+//! A store that fails on demand, or lets others be faster.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,12 +31,21 @@ pub struct FaultyStore<S: ?Sized> {
     store: Arc<S>,
     /// Calls until the one that fails, which is the one that finds 1; 0 for none.
     left: Arc<AtomicU64>,
+    yields: usize,
 }
 
 impl<S: Store + ?Sized> FaultyStore<S> {
     /// A store that passes every call on, until it is told to fail one.
     pub fn new(store: Arc<S>) -> Self {
-        FaultyStore { store, left: Arc::new(AtomicU64::new(0)) }
+        FaultyStore { store, left: Arc::new(AtomicU64::new(0)), yields: 0 }
+    }
+
+    /// The same, letting other tasks run `times` times before each commit, so that what they and
+    /// this one have read grows stale.
+    #[must_use]
+    pub fn yielding(mut self, times: usize) -> Self {
+        self.yields = times;
+        self
     }
 
     /// Fails the `n`-th call from now on, counted from 1, and only that; 0 fails none.
@@ -60,7 +69,11 @@ impl<S: Store + ?Sized> FaultyStore<S> {
 
 impl<S: ?Sized> Clone for FaultyStore<S> {
     fn clone(&self) -> Self {
-        FaultyStore { store: Arc::clone(&self.store), left: Arc::clone(&self.left) }
+        FaultyStore {
+            store: Arc::clone(&self.store),
+            left: Arc::clone(&self.left),
+            yields: self.yields,
+        }
     }
 }
 
@@ -73,7 +86,11 @@ impl<S: ?Sized> fmt::Debug for FaultyStore<S> {
 #[async_trait]
 impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn commit(&self, changes: Changes) -> Result<()> {
-        self.reach()?.commit(changes).await
+        let store = self.reach()?;
+        for _ in 0..self.yields {
+            tokio::task::yield_now().await;
+        }
+        store.commit(changes).await
     }
 }
 
