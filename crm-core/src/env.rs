@@ -37,10 +37,10 @@ impl Env {
     pub(crate) fn new_uuid(&self) -> Result<Uuid> {
         let now = self.clock.now().as_micros().max(0);
         let next = |last: i64| Some(now.max(last.saturating_add(1)));
-        let micros = match self.last_id_micros.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-        {
-            Ok(last) | Err(last) => now.max(last.saturating_add(1)),
-        };
+        let micros =
+            match self.last_id_micros.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+                Ok(last) | Err(last) => now.max(last.saturating_add(1)),
+            };
         let (millis, rest) = (micros / 1000, micros % 1000);
         let mut bytes = [0u8; 16];
         self.randomness.fill(&mut bytes)?;

@@ -21,6 +21,7 @@ mod page;
 mod patch;
 mod phone;
 pub mod ports;
+pub mod sample;
 mod scope;
 mod session;
 pub mod tenancy;

@@ -71,8 +71,7 @@ impl<T> PageOf<T> {
     ) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor =
-            items.last().filter(|_| more).map(|last| position(last).encode(list));
+        let next_cursor = items.last().filter(|_| more).map(|last| position(last).encode(list));
         PageOf { items, next_cursor }
     }
 }
@@ -144,7 +143,9 @@ impl Position {
         let (id, rest) = whole.split_first_chunk::<16>()?;
         let (tag, key) = rest.split_first()?;
         let key = match tag {
-            b't' => SortKey::Time(Timestamp::from_micros(i64::from_be_bytes(key.try_into().ok()?))?),
+            b't' => {
+                SortKey::Time(Timestamp::from_micros(i64::from_be_bytes(key.try_into().ok()?))?)
+            }
             b's' => SortKey::Text(String::from_utf8(key.to_vec()).ok()?),
             b'f' => SortKey::Score(f32::from_bits(u32::from_be_bytes(key.try_into().ok()?))),
             _ => return None,
@@ -171,8 +172,7 @@ mod tests {
             ".{0,40}".prop_map(SortKey::Text),
             (0f32..=1.0).prop_map(SortKey::Score),
         ];
-        (key, any::<[u8; 16]>())
-            .prop_map(|(key, id)| Position { key, id: Uuid::from_bytes(id) })
+        (key, any::<[u8; 16]>()).prop_map(|(key, id)| Position { key, id: Uuid::from_bytes(id) })
     }
 
     proptest! {

@@ -5,8 +5,8 @@ pub mod service;
 pub mod store;
 
 pub use model::{
-    Activity, ActivityData, ActivityKind, Direction, FieldChange, NewActivity, StatsGroup,
-    StatsGroupBy, Stats,
+    Activity, ActivityData, ActivityKind, Direction, FieldChange, NewActivity, Stats, StatsGroup,
+    StatsGroupBy,
 };
 pub use service::Activities;
 pub use store::ActivityFilter;

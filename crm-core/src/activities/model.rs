@@ -240,7 +240,11 @@ impl FromStr for ActivityKind {
             Error::invalid_field(
                 "kind",
                 "invalid_kind",
-                format!("`{}` is no kind of activity; choose of {}", shorten(text), known.join(", ")),
+                format!(
+                    "`{}` is no kind of activity; choose of {}",
+                    shorten(text),
+                    known.join(", ")
+                ),
             )
         })
     }

@@ -53,11 +53,8 @@ pub trait ActivityStore: Send + Sync + 'static {
     /// - Every filter holds, alone and with the others. [`activities_are_filtered`]
     /// - Pages follow each other without a gap or a repetition, also where many activities have
     ///   one time. [`timeline_pages_are_whole`]
-    async fn activities(
-        &self,
-        scope: &TenantScope,
-        query: &ActivityQuery,
-    ) -> Result<Vec<Activity>>;
+    async fn activities(&self, scope: &TenantScope, query: &ActivityQuery)
+    -> Result<Vec<Activity>>;
 
     /// How many activities there are in each group, in the order of the keys.
     ///

@@ -1,5 +1,7 @@
 //! What a session can do with contacts.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::commands;
@@ -10,7 +12,7 @@ use crate::access::{
     CreateContacts, DeleteContacts, ReadContacts, RestoreContacts, UpdateContacts,
 };
 use crate::changes::Changes;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::id::{CompanyId, ContactId, UserId};
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::session::Session;
@@ -74,6 +76,52 @@ impl Contacts<'_> {
         Ok((contact, changes))
     }
 
+    /// Makes many contacts as one unit: all of them, or none. Some hundreds at a time are best.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Contacts::create`]; a field begins with the contact's place in the list, e.g.
+    /// `[3].emails[0].address`.
+    pub async fn create_all(&self, new: Vec<NewContact>) -> Result<Vec<Contact>> {
+        self.session
+            .run("contacts.create_all", async {
+                let permit = self.session.authorize::<CreateContacts>()?;
+                let mut refused = Vec::new();
+                let mut valid = Vec::with_capacity(new.len());
+                for (index, new) in new.into_iter().enumerate() {
+                    match new.validate(permit.scope().region()) {
+                        Ok(details) => valid.push(details),
+                        Err(errors) => refused.extend(errors.into_iter().map(|error| FieldError {
+                            field: format!("[{index}].{}", error.field),
+                            ..error
+                        })),
+                    }
+                }
+                if !refused.is_empty() {
+                    return Err(Error::invalid(refused));
+                }
+                let companies: HashSet<_> =
+                    valid.iter().filter_map(|details| details.company_id).collect();
+                for company in companies {
+                    self.check_references(Some(company), None).await?;
+                }
+                let owners: HashSet<_> =
+                    valid.iter().filter_map(|details| details.owner_id).collect();
+                for owner in owners {
+                    self.check_references(None, Some(owner)).await?;
+                }
+                let mut changes = self.session.new_changes();
+                let env = self.session.env();
+                let made = valid
+                    .into_iter()
+                    .map(|details| commands::create(&mut changes, &permit, env, details))
+                    .collect::<Result<Vec<_>>>()?;
+                self.session.store().commit(changes).await?;
+                Ok(made)
+            })
+            .await
+    }
+
     /// The contact with this id, in use or deleted.
     ///
     /// # Errors
@@ -109,8 +157,7 @@ impl Contacts<'_> {
             self.check_references(company, owner).await?;
             let mut changes = self.session.new_changes();
             let env = self.session.env();
-            let Some(after) =
-                commands::update(&mut changes, &permit, env, &before, patch.clone())?
+            let Some(after) = commands::update(&mut changes, &permit, env, &before, patch.clone())?
             else {
                 return Ok(before);
             };
@@ -162,9 +209,7 @@ impl Contacts<'_> {
             self.session.store().commit(changes).await?;
             Ok(after)
         };
-        self.session
-            .run("contacts.restore", self.session.retry_contended(false, attempt))
-            .await
+        self.session.run("contacts.restore", self.session.retry_contended(false, attempt)).await
     }
 
     /// The contacts that `filter` means.
@@ -266,8 +311,7 @@ impl Contacts<'_> {
         let query = search::Query::parse(text, scope.region());
         let core = self.session.core();
         let limits = search::Limits::default();
-        let found =
-            search::run(&*core.store, scope, &query, &core.nicknames, limits).await?;
+        let found = search::run(&*core.store, scope, &query, &core.nicknames, limits).await?;
         let limit = page.limit();
         let mut hits = match sort {
             SearchSort::Relevance => {
@@ -285,9 +329,7 @@ impl Contacts<'_> {
             }
             SearchSort::UpdatedAt => {
                 let mut hits = self.load_hits(found).await?;
-                hits.sort_by_key(|hit| {
-                    (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id)
-                });
+                hits.sort_by_key(|hit| (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id));
                 hits.retain(|hit| match &after {
                     Some(Position { key: SortKey::Time(at), id }) => {
                         (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id.as_uuid())
@@ -364,8 +406,7 @@ impl Contacts<'_> {
         if emails.is_empty() {
             return Ok(());
         }
-        let taken =
-            self.session.store().contacts_by_keys(self.session.scope(), &emails).await?;
+        let taken = self.session.store().contacts_by_keys(self.session.scope(), &emails).await?;
         match taken.into_iter().find(|(_, holder)| Some(*holder) != own) {
             Some((key, holder)) => {
                 let index = emails.iter().position(|email| *email == key).unwrap_or_default();

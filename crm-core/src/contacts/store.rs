@@ -134,11 +134,8 @@ pub trait ContactStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - The order is the caller's. [`contacts_come_in_the_order_asked_for`]
-    async fn contacts_by_ids(
-        &self,
-        scope: &TenantScope,
-        ids: &[ContactId],
-    ) -> Result<Vec<Contact>>;
+    async fn contacts_by_ids(&self, scope: &TenantScope, ids: &[ContactId])
+    -> Result<Vec<Contact>>;
 
     /// The live contacts that have any of these keys: each key with its contact, for a shared key
     /// the contact with the least id.

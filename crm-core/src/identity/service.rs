@@ -135,11 +135,9 @@ impl Users<'_> {
             }
             let env = self.session.env();
             let mut changes = self.session.new_changes();
-            let after =
-                User { updated_at: changes.at(), version: before.version + 1, ..after };
+            let after = User { updated_at: changes.at(), version: before.version + 1, ..after };
             let data = json!({ "version": after.version, "changes": new_values });
-            let write =
-                Write::UpdateUser { user: after.clone(), expected_version: before.version };
+            let write = Write::UpdateUser { user: after.clone(), expected_version: before.version };
             changes.record(env, write, after.id, EventName::UserUpdated, fields, &data)?;
             self.session.store().commit(changes).await?;
             Ok(after)
@@ -187,7 +185,8 @@ impl Users<'_> {
     fn must_not_exceed_own(&self, role: Role) -> Result<()> {
         let own = self.session.scope().role();
         if role < own {
-            let message = format!("the role `{own}` may not make or change users with the role `{role}`");
+            let message =
+                format!("the role `{own}` may not make or change users with the role `{role}`");
             return Err(Error::new(ErrorKind::Forbidden, message));
         }
         Ok(())

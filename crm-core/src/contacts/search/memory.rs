@@ -98,9 +98,11 @@ impl MemoryIndex {
     pub fn find_candidates(&self, query: &CandidateQuery) -> Vec<Candidate> {
         let mut taken = HashSet::new();
         let mut candidates = Vec::new();
-        for tier in &query.tiers {
-            if candidates.len() < tier.unless_found {
-                self.take(tier, &mut taken, &mut candidates);
+        for stage in &query.stages {
+            if candidates.len() < stage.unless_found {
+                for tier in &stage.tiers {
+                    self.take(tier, &mut taken, &mut candidates);
+                }
             }
         }
         candidates
@@ -119,24 +121,54 @@ impl MemoryIndex {
         else {
             return;
         };
-        let others: Vec<_> = groups
+        let read = groups.get(driver).map_or(0, count);
+        let others: Vec<Other<'_>> = groups
             .iter()
             .enumerate()
             .filter(|(at, _)| *at != driver)
-            .map(|(_, group)| group)
+            .map(|(_, group)| Other::new(group, read))
             .collect();
         let most = candidates.len() + tier.limit;
-        let postings = groups.get(driver).into_iter().flatten().copied().flatten();
-        for contact in postings.take(tier.examine) {
-            if candidates.len() >= most {
-                return;
+        let mut examine = tier.examine;
+        for postings in groups.get(driver).into_iter().flatten() {
+            let most = most.min(candidates.len() + tier.limit_per_term);
+            for contact in postings.iter() {
+                if examine == 0 || candidates.len() >= most {
+                    break;
+                }
+                examine -= 1;
+                if others.iter().all(|group| group.has(contact))
+                    && taken.insert(*contact)
+                    && let Some(terms) = self.contacts.get(contact)
+                {
+                    candidates.push(Candidate { contact: *contact, terms: terms.to_string() });
+                }
             }
-            if others.iter().all(|group| group.iter().any(|contacts| contacts.contains(contact)))
-                && taken.insert(*contact)
-                && let Some(terms) = self.contacts.get(contact)
-            {
-                candidates.push(Candidate { contact: *contact, terms: terms.to_string() });
-            }
+        }
+    }
+}
+
+/// A group that only narrows, in the form that is cheaper to ask.
+enum Other<'a> {
+    Gathered(HashSet<&'a ContactId>),
+    Apart(&'a [&'a BTreeSet<ContactId>]),
+}
+
+impl<'a> Other<'a> {
+    /// For being asked `reads` times.
+    fn new(group: &'a [&'a BTreeSet<ContactId>], reads: usize) -> Self {
+        let contacts: usize = group.iter().map(|contacts| contacts.len()).sum();
+        if contacts < reads.saturating_mul(group.len()) {
+            Other::Gathered(group.iter().copied().flatten().collect())
+        } else {
+            Other::Apart(group)
+        }
+    }
+
+    fn has(&self, contact: &ContactId) -> bool {
+        match self {
+            Other::Gathered(contacts) => contacts.contains(contact),
+            Other::Apart(group) => group.iter().any(|contacts| contacts.contains(contact)),
         }
     }
 }

@@ -1,0 +1,8 @@
+//! CSV of any export.
+#![no_main]
+
+use crm_core::contacts::formats::ImportFormat;
+use crm_fuzz::check_reader;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| check_reader(ImportFormat::Csv, bytes));
