@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 /// What is wrong with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing: the wrapper itself is right.
     None,
     /// Reads by id and lists see what other tenants have.
@@ -96,7 +96,7 @@ pub enum Fault {
     StopsWhenDropped,
 }
 
-pub struct Planted {
+pub(crate) struct Planted {
     inner: MemoryStore,
     fault: Fault,
     scopes: Mutex<Vec<TenantScope>>,
@@ -108,7 +108,7 @@ pub struct Planted {
 }
 
 /// Makes stores with the fault.
-pub struct With(pub Fault);
+pub(crate) struct With(pub(crate) Fault);
 
 #[async_trait]
 impl Factory for With {

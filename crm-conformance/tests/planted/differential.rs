@@ -1,11 +1,8 @@
 //! The store in memory answers like itself, and a store with a fault does not.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "tests")]
-
-mod planted;
-
 use crm_conformance::differential;
-use planted::{Fault, With};
+
+use crate::store::{Fault, With};
 
 const CASES: u32 = 256;
 

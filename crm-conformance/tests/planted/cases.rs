@@ -1,10 +1,6 @@
 //! Every case goes red on a store with the fault that it is there to find.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "tests")]
-
-mod planted;
-
-use planted::{Fault, With};
+use crate::store::{Fault, With};
 
 /// Each case with a fault that it must catch.
 const CAUGHT_BY: &[(&str, Fault)] = &[
