@@ -49,7 +49,7 @@ pub fn differential(
     seed: u64,
 ) -> Result<(), Divergence> {
     let config =
-        Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+        Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

@@ -25,27 +25,27 @@ use crm_core::{
 };
 use uuid::Uuid;
 
+/// How often a commit looks for the others that it waits for, before it goes on without them.
+const PATIENCE: usize = 1_000_000;
+
 /// Passes every call on to another store, but for one that it fails with `unavailable` before the
 /// store hears of it. Clones share the count.
 pub struct FaultyStore<S: ?Sized> {
     store: Arc<S>,
     /// Calls until the one that fails, which is the one that finds 1; 0 for none.
     left: Arc<AtomicU64>,
-    yields: usize,
+    /// Commits that still have to come before those that wait may go on.
+    awaited: Arc<AtomicU64>,
 }
 
 impl<S: Store + ?Sized> FaultyStore<S> {
     /// A store that passes every call on, until it is told to fail one.
     pub fn new(store: Arc<S>) -> Self {
-        FaultyStore { store, left: Arc::new(AtomicU64::new(0)), yields: 0 }
-    }
-
-    /// The same, letting other tasks run `times` times before each commit, so that what they and
-    /// this one have read grows stale.
-    #[must_use]
-    pub fn yielding(mut self, times: usize) -> Self {
-        self.yields = times;
-        self
+        FaultyStore {
+            store,
+            left: Arc::new(AtomicU64::new(0)),
+            awaited: Arc::new(AtomicU64::new(0)),
+        }
     }
 
     /// Fails the `n`-th call from now on, counted from 1, and only that; 0 fails none.
@@ -53,9 +53,29 @@ impl<S: Store + ?Sized> FaultyStore<S> {
         self.left.store(n, Ordering::SeqCst);
     }
 
+    /// Makes the next `n` commits wait for each other, so that every caller has read before the
+    /// first of them writes. One that does not come is not waited for without end.
+    pub fn gather_commits(&self, n: u64) {
+        self.awaited.store(n, Ordering::SeqCst);
+    }
+
     /// Whether the failure that was asked for has happened.
     pub fn has_failed(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0
+    }
+
+    /// Counts this commit and lets other tasks run until all that are awaited have come.
+    async fn meet(&self) {
+        let count = |awaited: u64| awaited.checked_sub(1);
+        if self.awaited.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_err() {
+            return;
+        }
+        for _ in 0..PATIENCE {
+            if self.awaited.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn reach(&self) -> Result<&S> {
@@ -72,7 +92,7 @@ impl<S: ?Sized> Clone for FaultyStore<S> {
         FaultyStore {
             store: Arc::clone(&self.store),
             left: Arc::clone(&self.left),
-            yields: self.yields,
+            awaited: Arc::clone(&self.awaited),
         }
     }
 }
@@ -87,9 +107,7 @@ impl<S: ?Sized> fmt::Debug for FaultyStore<S> {
 impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn commit(&self, changes: Changes) -> Result<()> {
         let store = self.reach()?;
-        for _ in 0..self.yields {
-            tokio::task::yield_now().await;
-        }
+        self.meet().await;
         store.commit(changes).await
     }
 }
