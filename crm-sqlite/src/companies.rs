@@ -120,7 +120,7 @@ impl CompanyStore for SqliteStore {
         scope: &TenantScope,
         keys: &[CompanyKey],
     ) -> Result<Vec<Company>> {
-        self.readers().read_in(scope, |connection, tenant| {
+        self.readers().read_snapshot_in(scope, |connection, tenant| {
             let mut find = connection.prepare_cached(
                 "SELECT company.doc FROM company_key
                  JOIN company ON company.tenant_no = company_key.tenant_no

@@ -146,7 +146,7 @@ impl ContactStore for SqliteStore {
         scope: &TenantScope,
         ids: &[ContactId],
     ) -> Result<Vec<Contact>> {
-        self.readers().read_in(scope, |connection, tenant| {
+        self.readers().read_snapshot_in(scope, |connection, tenant| {
             let found = ids.iter().map(|id| by_id(connection, tenant, *id));
             found.filter_map(Result::transpose).collect()
         })
@@ -157,7 +157,7 @@ impl ContactStore for SqliteStore {
         scope: &TenantScope,
         keys: &[ContactKey],
     ) -> Result<Vec<(ContactKey, ContactId)>> {
-        self.readers().read_in(scope, |connection, tenant| {
+        self.readers().read_snapshot_in(scope, |connection, tenant| {
             let mut find = connection.prepare_cached(
                 "SELECT contact_id FROM contact_key
                  WHERE tenant_no = ?1 AND kind = ?2 AND value = ?3 AND live = 1
@@ -175,7 +175,7 @@ impl ContactStore for SqliteStore {
     }
 
     async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>> {
-        self.readers().read_in(scope, |connection, tenant| {
+        self.readers().read_snapshot_in(scope, |connection, tenant| {
             let mut contacts = Vec::new();
             let states = states(query.filter.deleted);
             for deleted in states {
@@ -207,7 +207,7 @@ impl ContactStore for SqliteStore {
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
         let (store, scope, filter) = (self.clone(), scope.clone(), filter.clone());
         aside(move || {
-            store.readers().read_in(&scope, |connection, tenant| {
+            store.readers().read_snapshot_in(&scope, |connection, tenant| {
                 let mut total = 0;
                 for deleted in states(filter.deleted) {
                     let mut conditions = Conditions::new(tenant, *deleted);

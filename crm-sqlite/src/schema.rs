@@ -1,6 +1,7 @@
 //! The schema and its migrations.
 
 use crm_core::{Error, ErrorKind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::failed;
@@ -37,6 +38,8 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
     .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.busy_timeout(options.busy_timeout).map_err(failed)?;
+    // A plan may not depend on the values bound: SQLite would prepare a range look-up anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     let synchronous = match options.durability {
         Durability::Machine => "FULL",
         Durability::Process => "NORMAL",

@@ -1,13 +1,14 @@
 //! Search terms and their look-up.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use async_trait::async_trait;
 use crm_core::contacts::search::{
     Candidate, CandidateQuery, ContactTerms, SearchStore, Tier, WordLookup, is_word, neighbourhood,
 };
 use crm_core::{ContactId, Result, TenantScope};
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{CachedStatement, Connection, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -167,120 +168,185 @@ fn find_candidates(
     tenant: i64,
     query: &CandidateQuery,
 ) -> rusqlite::Result<Vec<Candidate>> {
-    let mut found = Vec::new();
-    let mut taken = HashSet::new();
+    let mut search = Candidates {
+        tenant,
+        read: connection.prepare_cached(
+            "SELECT contact_id FROM term WHERE tenant_no = ?1 AND word = ?2 AND contact_id > ?3
+             ORDER BY contact_id LIMIT ?4",
+        )?,
+        has: connection.prepare_cached(
+            "SELECT 1 FROM term WHERE tenant_no = ?1 AND word = ?2 AND contact_id = ?3",
+        )?,
+        terms_of: connection.prepare_cached(
+            "SELECT terms FROM contact_terms WHERE tenant_no = ?1 AND contact_id = ?2",
+        )?,
+        postings: HashMap::new(),
+        taken: Uuids::default(),
+        found: Vec::new(),
+    };
     for stage in &query.stages {
-        if found.len() < stage.unless_found {
+        if search.found.len() < stage.unless_found {
             for tier in &stage.tiers {
-                run_tier(connection, tenant, tier, &mut taken, &mut found)?;
+                search.run(tier)?;
             }
         }
     }
-    Ok(found)
+    Ok(search.found)
 }
 
-/// Up to so many terms in the other groups, a look-up for each is cheaper than reading all terms of
-/// the contact.
-const FEW_TERMS: usize = 4;
-
-fn run_tier(
-    connection: &Connection,
-    tenant: i64,
-    tier: &Tier,
-    taken: &mut HashSet<Uuid>,
-    found: &mut Vec<Candidate>,
-) -> rusqlite::Result<()> {
-    let mut driver: Option<(usize, usize)> = None;
-    for (index, group) in tier.groups.iter().enumerate() {
-        let count = count_postings(connection, tenant, group, tier.count)?;
-        if driver.is_none_or(|(least, _)| count < least) {
-            driver = Some((count, index));
-        }
-    }
-    let Some((_, driver)) = driver else { return Ok(()) };
-    let others: Vec<&Vec<String>> = tier
-        .groups
-        .iter()
-        .enumerate()
-        .filter_map(|(index, group)| (index != driver).then_some(group))
-        .collect();
-    let few = others.iter().map(|group| group.len()).sum::<usize>() <= FEW_TERMS;
-
-    let mut postings = connection.prepare_cached(
-        "SELECT contact_id FROM term WHERE tenant_no = ?1 AND word = ?2 ORDER BY contact_id LIMIT ?3",
-    )?;
-    let mut has = connection.prepare_cached(
-        "SELECT 1 FROM term WHERE tenant_no = ?1 AND word = ?2 AND contact_id = ?3",
-    )?;
-    let mut terms_of = connection.prepare_cached(
-        "SELECT terms FROM contact_terms WHERE tenant_no = ?1 AND contact_id = ?2",
-    )?;
-    let mut refused = HashSet::new();
-    let mut unread = tier.examine;
-    let most = found.len() + tier.limit;
-    for term in tier.groups.get(driver).into_iter().flatten() {
-        let most = most.min(found.len() + tier.limit_per_term);
-        let mut rows = postings.query(params![tenant, term, unread])?;
-        while found.len() < most
-            && let Some(row) = rows.next()?
-        {
-            unread -= 1;
-            let contact = uuid(row, 0)?;
-            if taken.contains(&contact) || refused.contains(&contact) {
-                continue;
-            }
-            if few && !has_all(&mut has, tenant, &others, contact)? {
-                refused.insert(contact);
-                continue;
-            }
-            let terms: String =
-                terms_of.query_row(params![tenant, contact.as_bytes()], |row| row.get(0))?;
-            if !few && !tier.admits(&ContactTerms::decode(&terms)) {
-                refused.insert(contact);
-                continue;
-            }
-            taken.insert(contact);
-            found.push(Candidate { contact: ContactId::from_uuid(contact), terms });
-        }
-    }
-    Ok(())
-}
-
-/// Whether the contact has a term of every group.
-fn has_all(
-    has: &mut Statement<'_>,
-    tenant: i64,
-    groups: &[&Vec<String>],
-    contact: Uuid,
-) -> rusqlite::Result<bool> {
-    for group in groups {
-        let mut any = false;
-        for term in *group {
-            any = any || has.exists(params![tenant, term, contact.as_bytes()])?;
-        }
-        if !any {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn count_postings(
-    connection: &Connection,
-    tenant: i64,
-    group: &[String],
+/// The first postings of a term, read once for all tiers.
+struct Postings {
+    contacts: Vec<Uuid>,
+    /// Up to where they were read: a term with as many has more.
     most: usize,
-) -> rusqlite::Result<usize> {
-    let mut count = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM term WHERE tenant_no = ?1 AND word = ?2 LIMIT ?3)",
-    )?;
-    let mut total = 0;
-    for term in group {
-        if total >= most {
-            break;
-        }
-        total +=
-            count.query_row(params![tenant, term, most - total], |row| row.get::<_, usize>(0))?;
+}
+
+impl Postings {
+    fn is_whole(&self) -> bool {
+        self.contacts.len() < self.most
     }
-    Ok(total)
+}
+
+/// A group of terms as a set of contacts, and the terms that are too common to be read whole.
+struct Group<'q> {
+    contacts: Uuids,
+    common: Vec<&'q str>,
+}
+
+struct Candidates<'c, 'q> {
+    tenant: i64,
+    read: CachedStatement<'c>,
+    has: CachedStatement<'c>,
+    terms_of: CachedStatement<'c>,
+    postings: HashMap<&'q str, Postings>,
+    taken: Uuids,
+    found: Vec<Candidate>,
+}
+
+impl<'q> Candidates<'_, 'q> {
+    fn run(&mut self, tier: &'q Tier) -> rusqlite::Result<()> {
+        let mut driver: Option<(usize, usize)> = None;
+        for (index, group) in tier.groups.iter().enumerate() {
+            let count = self.count(group, tier.count)?;
+            if driver.is_none_or(|(least, _)| count < least) {
+                driver = Some((count, index));
+            }
+        }
+        let Some((_, driver)) = driver else { return Ok(()) };
+        let mut others = Vec::new();
+        for (index, group) in tier.groups.iter().enumerate() {
+            if index != driver {
+                others.push(self.group(group, tier.count)?);
+            }
+        }
+
+        let mut refused = Uuids::default();
+        let mut unread = tier.examine;
+        let most = self.found.len() + tier.limit;
+        for term in tier.groups.get(driver).into_iter().flatten() {
+            let most = most.min(self.found.len() + tier.limit_per_term);
+            let mut piece = self.first(term, tier.count)?.contacts.clone();
+            let mut whole = piece.len() < tier.count;
+            loop {
+                for contact in &piece {
+                    if unread == 0 || self.found.len() >= most {
+                        break;
+                    }
+                    unread -= 1;
+                    if self.taken.contains(contact) || refused.contains(contact) {
+                        continue;
+                    }
+                    if self.is_in_all(&others, *contact)? {
+                        self.take(*contact)?;
+                    } else {
+                        refused.insert(*contact);
+                    }
+                }
+                let Some(last) = piece.last().filter(|_| !whole) else { break };
+                if unread == 0 || self.found.len() >= most {
+                    break;
+                }
+                piece = self.read_after(term, last.as_bytes(), tier.count)?;
+                whole = piece.len() < tier.count;
+            }
+        }
+        Ok(())
+    }
+
+    /// The postings of a group, each term's and all together counted up to `most`.
+    fn count(&mut self, group: &'q [String], most: usize) -> rusqlite::Result<usize> {
+        let mut total = 0;
+        for term in group {
+            if total >= most {
+                break;
+            }
+            total += self.first(term, most)?.contacts.len();
+        }
+        Ok(total.min(most))
+    }
+
+    fn first(&mut self, term: &'q str, most: usize) -> rusqlite::Result<&Postings> {
+        let known = self.postings.get(term);
+        if known.is_none_or(|known| known.most < most && !known.is_whole()) {
+            let contacts = self.read_after(term, &[], most)?;
+            self.postings.insert(term, Postings { contacts, most });
+        }
+        Ok(self.postings.entry(term).or_insert(Postings { contacts: Vec::new(), most }))
+    }
+
+    fn read_after(&mut self, term: &str, id: &[u8], most: usize) -> rusqlite::Result<Vec<Uuid>> {
+        self.read.query_map(params![self.tenant, term, id, most], |row| uuid(row, 0))?.collect()
+    }
+
+    fn group(&mut self, terms: &'q [String], most: usize) -> rusqlite::Result<Group<'q>> {
+        let mut group = Group { contacts: Uuids::default(), common: Vec::new() };
+        for term in terms {
+            let postings = self.first(term, most)?;
+            if postings.is_whole() {
+                group.contacts.extend(&postings.contacts);
+            } else {
+                group.common.push(term);
+            }
+        }
+        Ok(group)
+    }
+
+    fn is_in_all(&mut self, groups: &[Group<'q>], contact: Uuid) -> rusqlite::Result<bool> {
+        for group in groups {
+            let mut is_in = group.contacts.contains(&contact);
+            for term in &group.common {
+                is_in = is_in || self.has.exists(params![self.tenant, term, contact.as_bytes()])?;
+            }
+            if !is_in {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, contact: Uuid) -> rusqlite::Result<()> {
+        let terms =
+            self.terms_of.query_row(params![self.tenant, contact.as_bytes()], |row| row.get(0))?;
+        self.taken.insert(contact);
+        self.found.push(Candidate { contact: ContactId::from_uuid(contact), terms });
+        Ok(())
+    }
+}
+
+/// A set of ids. Their last eight bytes are random already, so they are their own hash.
+type Uuids = HashSet<Uuid, BuildHasherDefault<LastBytes>>;
+
+#[derive(Default)]
+struct LastBytes(u64);
+
+impl Hasher for LastBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(last) = bytes.last_chunk::<8>() {
+            self.0 = u64::from_ne_bytes(*last);
+        }
+    }
 }
