@@ -41,7 +41,7 @@ pub(crate) fn insert(
             contact.version,
             to_doc(contact)?,
         ])?;
-    add_to_index(connection, tenant, id, added)
+    add_to_index(connection, tenant, contact, added)
 }
 
 pub(crate) fn update(
@@ -85,15 +85,16 @@ pub(crate) fn update(
     if let Some(terms) = &removed.terms {
         search::remove(connection, tenant, id, terms)?;
     }
-    add_to_index(connection, tenant, id, added)
+    add_to_index(connection, tenant, contact, added)
 }
 
 fn add_to_index(
     connection: &Connection,
     tenant: i64,
-    id: Uuid,
+    contact: &Contact,
     added: &ContactIndex,
 ) -> Result<(), Refused> {
+    let id = contact.id.as_uuid();
     for (key, live) in &added.keys {
         let inserted = connection
             .prepare_cached(
@@ -110,8 +111,11 @@ fn add_to_index(
                          WHERE tenant_no = ?1 AND kind = 0 AND value = ?2 AND live = 1",
                     )?
                     .query_row(params![tenant, key.value()], |row| uuid(row, 0))?;
+                let mut emails = contact.emails.iter();
+                let at = emails.position(|email| email.address.key() == key.value());
+                let field = format!("emails[{}].address", at.unwrap_or_default());
                 let message = format!("another contact has the e-mail `{}`", key.value());
-                return Err(Error::already_exists("emails", holder, message).into());
+                return Err(Error::already_exists(field, holder, message).into());
             }
             Err(error) => return Err(error.into()),
         }
