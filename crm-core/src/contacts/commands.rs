@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::model::{Check, Contact, ContactDetails, ContactPatch, default_display_name};
+use super::model::{
+    Check, Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, MAX_CUSTOM,
+    MAX_ENTRIES, MAX_TAGS, PostalAddress, default_display_name,
+};
 use super::search::ContactTerms;
 use super::store::ContactKey;
 use crate::access::{CreateContacts, DeleteContacts, Permit, RestoreContacts, UpdateContacts};
@@ -35,40 +38,17 @@ impl Contact {
 
     /// What the contact is found by.
     pub fn keys(&self) -> Vec<ContactKey> {
-        let mut keys: Vec<_> =
-            self.emails.iter().map(|email| ContactKey::Email(email.address.key())).collect();
-        keys.extend(self.phones.iter().filter_map(|phone| {
-            phone.number.as_ref().map(|number| ContactKey::Phone(number.as_str().to_owned()))
-        }));
+        let mut keys = identity_keys(&self.emails, &self.phones);
         if keys.is_empty() {
-            keys.push(ContactKey::Fingerprint(self.fingerprint()));
+            keys.push(fingerprint(
+                [&self.first_name, &self.last_name, &self.company, &self.title],
+                &self.display_name,
+                &self.phones,
+                &self.addresses,
+            ));
         }
         keys.extend(self.tags.iter().cloned().map(ContactKey::Tag));
         keys
-    }
-
-    fn fingerprint(&self) -> String {
-        let mut parts: Vec<String> = vec![
-            self.first_name.as_deref().map(text::fold).unwrap_or_default(),
-            self.last_name.as_deref().map(text::fold).unwrap_or_default(),
-            text::fold(&self.display_name),
-            self.company.as_deref().map(text::fold).unwrap_or_default(),
-            self.title.as_deref().map(text::fold).unwrap_or_default(),
-        ];
-        parts.extend(self.phones.iter().map(|phone| phone.raw.clone()));
-        for address in &self.addresses {
-            for part in [
-                &address.street,
-                &address.city,
-                &address.region,
-                &address.postal_code,
-                &address.country,
-            ] {
-                parts.push(part.as_deref().map(text::fold).unwrap_or_default());
-            }
-        }
-        let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
-        format!("{:032x}", fnv128(&parts))
     }
 
     fn index(&self) -> ContactIndex {
@@ -78,6 +58,51 @@ impl Contact {
             terms: live.then(|| ContactTerms::of(self)),
         }
     }
+}
+
+impl ContactDetails {
+    /// What tells whether this is a contact that is known already: its e-mails; without one its
+    /// phones; without either all that it holds.
+    pub(crate) fn duplicate_keys(&self) -> Vec<ContactKey> {
+        let mut keys = identity_keys(&self.emails, &[]);
+        if keys.is_empty() {
+            keys = identity_keys(&[], &self.phones);
+        }
+        if keys.is_empty() {
+            keys.push(fingerprint(
+                [&self.first_name, &self.last_name, &self.company, &self.title],
+                &self.display_name,
+                &self.phones,
+                &self.addresses,
+            ));
+        }
+        keys
+    }
+}
+
+fn identity_keys(emails: &[ContactEmail], phones: &[ContactPhone]) -> Vec<ContactKey> {
+    let emails = emails.iter().map(|email| ContactKey::Email(email.address.key()));
+    let phones = phones.iter().filter_map(|phone| phone.number.as_ref());
+    emails.chain(phones.map(|number| ContactKey::Phone(number.as_str().to_owned()))).collect()
+}
+
+/// The hash of all that tells one contact without e-mail and phone from another.
+fn fingerprint(
+    names: [&Option<String>; 4],
+    display_name: &str,
+    phones: &[ContactPhone],
+    addresses: &[PostalAddress],
+) -> ContactKey {
+    let fold = |text: &Option<String>| text.as_deref().map(text::fold).unwrap_or_default();
+    let mut parts: Vec<String> = names.into_iter().map(fold).collect();
+    parts.push(text::fold(display_name));
+    parts.extend(phones.iter().map(|phone| phone.raw.clone()));
+    for address in addresses {
+        let PostalAddress { street, city, region, postal_code, country, label: _ } = address;
+        parts.extend([street, city, region, postal_code, country].map(fold));
+    }
+    let parts: Vec<&[u8]> = parts.iter().map(String::as_bytes).collect();
+    ContactKey::Fingerprint(format!("{:032x}", fnv128(&parts)))
 }
 
 /// A new contact.
@@ -141,7 +166,73 @@ pub(crate) fn update(
     if !before.is_live() {
         return Err(deleted());
     }
-    let mut after = patched(before, patch, changes.scope().region()).map_err(Error::invalid)?;
+    let after = patched(before, patch, changes.scope().region()).map_err(Error::invalid)?;
+    record_update(changes, env, before, after)
+}
+
+/// What a file says of a contact that is known: its values replace the old ones, its e-mails,
+/// phones, addresses and tags join them, what it does not say stays.
+pub(crate) fn merge(
+    changes: &mut Changes,
+    _: &Permit<UpdateContacts>,
+    env: &Env,
+    before: &Contact,
+    details: ContactDetails,
+) -> Result<Option<Contact>> {
+    if !before.is_live() {
+        return Err(deleted());
+    }
+    let mut after = before.clone();
+    let follows = before.has_default_display_name();
+    let given = (!details.has_default_display_name()).then(|| details.display_name.clone());
+    after.first_name = details.first_name.or(after.first_name);
+    after.last_name = details.last_name.or(after.last_name);
+    after.company = details.company.or(after.company);
+    after.company_id = details.company_id.or(after.company_id);
+    after.title = details.title.or(after.title);
+    after.owner_id = details.owner_id.or(after.owner_id);
+    after.source = after.source.or(details.source);
+    let emails: Vec<String> = after.emails.iter().map(|email| email.address.key()).collect();
+    after
+        .emails
+        .extend(details.emails.into_iter().filter(|email| !emails.contains(&email.address.key())));
+    for phone in details.phones {
+        if !after.phones.iter().any(|known| known.is_same_as(&phone)) {
+            after.phones.push(phone);
+        }
+    }
+    for address in details.addresses {
+        if !after.addresses.contains(&address) {
+            after.addresses.push(address);
+        }
+    }
+    after.tags.extend(details.tags);
+    after.tags.sort();
+    after.tags.dedup();
+    after.custom.extend(details.custom);
+    let mut check = Check::default();
+    check.count("emails", after.emails.len(), MAX_ENTRIES);
+    check.count("phones", after.phones.len(), MAX_ENTRIES);
+    check.count("addresses", after.addresses.len(), MAX_ENTRIES);
+    check.count("tags", after.tags.len(), MAX_TAGS);
+    check.count("custom", after.custom.len(), MAX_CUSTOM);
+    if !check.refused.is_empty() {
+        return Err(Error::invalid(check.refused));
+    }
+    if let Some(given) = given {
+        after.display_name = given;
+    } else if follows {
+        after.display_name = after.default_display_name();
+    }
+    record_update(changes, env, before, after)
+}
+
+fn record_update(
+    changes: &mut Changes,
+    env: &Env,
+    before: &Contact,
+    mut after: Contact,
+) -> Result<Option<Contact>> {
     let differences = differences(before, &after)?;
     if differences.is_empty() {
         return Ok(None);
@@ -317,6 +408,19 @@ impl Contact {
     /// Whether the shown name follows from the others, as opposed to being given.
     pub(crate) fn has_default_display_name(&self) -> bool {
         self.display_name == self.default_display_name()
+    }
+}
+
+impl ContactDetails {
+    fn has_default_display_name(&self) -> bool {
+        self.display_name
+            == default_display_name(
+                self.first_name.as_deref(),
+                self.last_name.as_deref(),
+                self.company.as_deref(),
+                &self.emails,
+                &self.phones,
+            )
     }
 }
 

@@ -1,6 +1,9 @@
 //! Contacts: the people that a tenant deals with.
 
 pub(crate) mod commands;
+pub mod export;
+pub mod formats;
+pub mod import;
 pub mod model;
 pub mod search;
 pub mod service;

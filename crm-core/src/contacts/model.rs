@@ -96,6 +96,17 @@ pub struct ContactPhone {
     pub label: Option<String>,
 }
 
+impl ContactPhone {
+    /// Whether both are one number, or one text where neither is a number.
+    pub(crate) fn is_same_as(&self, other: &ContactPhone) -> bool {
+        match (&self.number, &other.number) {
+            (Some(own), Some(others)) => own == others,
+            (None, None) => self.raw == other.raw,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
 /// A postal address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -432,7 +443,7 @@ impl Check {
         Some(if trimmed.len() == value.len() { value } else { trimmed.to_owned() })
     }
 
-    fn count(&mut self, field: &str, count: usize, most: usize) -> bool {
+    pub(crate) fn count(&mut self, field: &str, count: usize, most: usize) -> bool {
         if count > most {
             self.refuse(
                 field,
@@ -489,13 +500,9 @@ impl Check {
                 }
                 continue;
             };
-            let same = |other: &ContactPhone| match (&other.number, &number) {
-                (Some(a), Some(b)) => a == b,
-                (None, None) => other.raw == raw,
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-            if !kept.iter().any(same) {
-                kept.push(ContactPhone { number, raw, label });
+            let phone = ContactPhone { number, raw, label };
+            if !kept.iter().any(|known| known.is_same_as(&phone)) {
+                kept.push(phone);
             }
         }
         kept
