@@ -13,13 +13,16 @@
 use std::collections::{HashMap, HashSet};
 use std::env;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use crm_benches::names::Misspelt;
 use crm_benches::trigram::Trigrams;
 use crm_core::contacts::search::memory::MemoryIndex;
 use crm_core::contacts::search::{
-    ContactTerms, Limits, Nicknames, Query, Searchable, is_word, neighbourhood, run,
+    Candidate, CandidateQuery, ContactTerms, Limits, Nicknames, Query, SearchStore, Searchable,
+    WordLookup, is_word, neighbourhood, run,
 };
 use crm_core::sample::Sample;
 use crm_core::text::words;
@@ -157,8 +160,11 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
     }
     size(&index, bytes);
 
+    let store = Counted { index: &index, counts: Mutex::default() };
     let cases = cases(data);
-    let scope = TenantScope::placeholder();
+    let session = futures::executor::block_on(crm_core::memory::session_for_docs())
+        .expect("a store in memory takes a tenant");
+    let scope = session.scope().clone();
     let nicknames = Nicknames::common();
     let mut times: Vec<Duration> = Vec::new();
     let mut ours = [Recall::default(); 3];
@@ -168,7 +174,7 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
     for case in &cases {
         let start = Instant::now();
         let query = Query::parse(&case.query, Region::US);
-        let hits = block_on(run(&index, &scope, &query, &nicknames, Limits::default()));
+        let hits = block_on(run(&store, &scope, &query, &nicknames, Limits::default()));
         times.push(start.elapsed());
         let hits = hits.unwrap_or_default();
         let found = rank(data, case, hits.iter().map(|hit| number(hit.contact)));
@@ -228,9 +234,82 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
             theirs.show()
         );
     }
-    show_times("search time", &mut times);
+    show_times("search time, index in memory", &mut times);
+    if let Ok(counts) = store.counts.lock() {
+        let mean = |sum: u64| sum as f64 / cases.len().max(1) as f64;
+        println!(
+            "per search: {:.1} calls, {:.0} keys, {:.0} words, {:.1} tiers with {:.0} terms, \
+             {:.0} candidates; store {:.0} + {:.0} µs",
+            mean(counts.calls),
+            mean(counts.keys),
+            mean(counts.words),
+            mean(counts.tiers),
+            mean(counts.terms),
+            mean(counts.candidates),
+            mean(counts.word_nanos) / 1000.0,
+            mean(counts.candidate_nanos) / 1000.0,
+        );
+    }
     let distinct: HashSet<usize> = cases.iter().map(|case| case.from).collect();
     println!("({} different records asked)", distinct.len());
+}
+
+/// A store that counts what is asked of it.
+struct Counted<'a> {
+    index: &'a MemoryIndex,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    calls: u64,
+    keys: u64,
+    words: u64,
+    tiers: u64,
+    terms: u64,
+    candidates: u64,
+    word_nanos: u64,
+    candidate_nanos: u64,
+}
+
+#[async_trait]
+impl SearchStore for Counted<'_> {
+    async fn find_words(
+        &self,
+        _: &TenantScope,
+        lookup: &WordLookup,
+    ) -> crm_core::Result<Vec<String>> {
+        let start = Instant::now();
+        let words = self.index.find_words(lookup);
+        if let Ok(mut counts) = self.counts.lock() {
+            counts.calls += 1;
+            counts.keys += (lookup.hashes.len()
+                + lookup.word_prefixes.len()
+                + lookup.term_prefixes.len()) as u64;
+            counts.words += words.len() as u64;
+            counts.word_nanos += start.elapsed().as_nanos() as u64;
+        }
+        Ok(words)
+    }
+
+    async fn find_candidates(
+        &self,
+        _: &TenantScope,
+        query: &CandidateQuery,
+    ) -> crm_core::Result<Vec<Candidate>> {
+        let start = Instant::now();
+        let found = self.index.find_candidates(query);
+        if let Ok(mut counts) = self.counts.lock() {
+            counts.calls += 1;
+            let tiers: Vec<_> = query.stages.iter().flat_map(|stage| &stage.tiers).collect();
+            let groups = tiers.iter().flat_map(|tier| &tier.groups);
+            counts.tiers += tiers.len() as u64;
+            counts.terms += groups.map(Vec::len).sum::<usize>() as u64;
+            counts.candidates += found.len() as u64;
+            counts.candidate_nanos += start.elapsed().as_nanos() as u64;
+        }
+        Ok(found)
+    }
 }
 
 fn show_times(title: &str, times: &mut [Duration]) {

@@ -61,7 +61,9 @@ impl FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         // The address of a server may hold a password, so it is not repeated.
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err("this build has no PostgreSQL yet; use a file, e.g. `sqlite://crm.db`".into());
+            return Err(
+                "this build has no PostgreSQL yet; use a file, e.g. `sqlite://crm.db`".into()
+            );
         }
         if text.starts_with("sqlite:") && text.ends_with(":memory:") {
             return Err(format!(

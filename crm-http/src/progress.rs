@@ -27,11 +27,8 @@ impl Progress {
     }
 
     fn new(name: &str, total: Option<u64>, template: &str) -> Self {
-        let target = if is_watched() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(total, target);
         // The templates are constants; were one wrong, the default bar would do.
         if let Ok(style) = ProgressStyle::with_template(template) {

@@ -15,10 +15,7 @@ const MOST_COMPARED: usize = 1_000;
 const MOST_NAMED: usize = 5;
 
 /// Makes a tenant and its owner.
-pub(crate) async fn create(
-    database: &DatabaseUrl,
-    args: TenantCreateArgs,
-) -> Result<(), Failure> {
+pub(crate) async fn create(database: &DatabaseUrl, args: TenantCreateArgs) -> Result<(), Failure> {
     let crm = database.open_or_create().await?;
     let new = NewTenant {
         name: args.name,
@@ -28,9 +25,12 @@ pub(crate) async fn create(
         owner_name: None,
     };
     let created = crm.system("tenant create on the command line")?.create_tenant(new).await;
-    let (tenant, owner) = created.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::Failed(format!("{error}; choose another by --slug")),
-        _ => Failure::of_option(error, option_of),
+    let (tenant, owner) = created.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            Failure::Failed(format!("{error}; choose another by --slug"))
+        } else {
+            Failure::of_option(error, option_of)
+        }
     })?;
     match args.output.format() {
         Format::Json => output::json(&json!({ "tenant": tenant, "user": owner })),

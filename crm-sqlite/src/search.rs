@@ -7,7 +7,7 @@ use crm_core::contacts::search::{
     Candidate, CandidateQuery, ContactTerms, SearchStore, Tier, WordLookup, is_word, neighbourhood,
 };
 use crm_core::{ContactId, Result, TenantScope};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -169,9 +169,11 @@ fn find_candidates(
 ) -> rusqlite::Result<Vec<Candidate>> {
     let mut found = Vec::new();
     let mut taken = HashSet::new();
-    for tier in &query.tiers {
-        if found.len() < tier.unless_found {
-            run_tier(connection, tenant, tier, &mut taken, &mut found)?;
+    for stage in &query.stages {
+        if found.len() < stage.unless_found {
+            for tier in &stage.tiers {
+                run_tier(connection, tenant, tier, &mut taken, &mut found)?;
+            }
         }
     }
     Ok(found)
@@ -214,36 +216,20 @@ fn run_tier(
         "SELECT terms FROM contact_terms WHERE tenant_no = ?1 AND contact_id = ?2",
     )?;
     let mut refused = HashSet::new();
-    let mut examined = 0;
-    let mut taken_here = 0;
+    let mut unread = tier.examine;
+    let most = found.len() + tier.limit;
     for term in tier.groups.get(driver).into_iter().flatten() {
-        let mut rows = postings.query(params![tenant, term, tier.examine - examined])?;
-        while let Some(row) = rows.next()? {
-            examined += 1;
+        let most = most.min(found.len() + tier.limit_per_term);
+        let mut rows = postings.query(params![tenant, term, unread])?;
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            unread -= 1;
             let contact = uuid(row, 0)?;
             if taken.contains(&contact) || refused.contains(&contact) {
                 continue;
             }
-            let admitted = if few {
-                let mut all = true;
-                for group in &others {
-                    let mut any = false;
-                    for term in *group {
-                        if has.exists(params![tenant, term, contact.as_bytes()])? {
-                            any = true;
-                            break;
-                        }
-                    }
-                    if !any {
-                        all = false;
-                        break;
-                    }
-                }
-                all
-            } else {
-                true
-            };
-            if !admitted {
+            if few && !has_all(&mut has, tenant, &others, contact)? {
                 refused.insert(contact);
                 continue;
             }
@@ -255,16 +241,28 @@ fn run_tier(
             }
             taken.insert(contact);
             found.push(Candidate { contact: ContactId::from_uuid(contact), terms });
-            taken_here += 1;
-            if taken_here >= tier.limit {
-                return Ok(());
-            }
-        }
-        if examined >= tier.examine {
-            break;
         }
     }
     Ok(())
+}
+
+/// Whether the contact has a term of every group.
+fn has_all(
+    has: &mut Statement<'_>,
+    tenant: i64,
+    groups: &[&Vec<String>],
+    contact: Uuid,
+) -> rusqlite::Result<bool> {
+    for group in groups {
+        let mut any = false;
+        for term in *group {
+            any = any || has.exists(params![tenant, term, contact.as_bytes()])?;
+        }
+        if !any {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn count_postings(

@@ -472,7 +472,12 @@ impl<'s> Import<'s> {
                             plan.outcome.errors.push((row.number, vec![reason]));
                             continue;
                         }
-                        let Some(before) = store.contact(scope, holder).await? else { continue };
+                        let Some(before) = store.contact(scope, holder).await? else {
+                            let reason = Error::not_found("contact");
+                            let reason = FieldError::new("row", reason.code(), reason.message());
+                            plan.outcome.errors.push((row.number, vec![reason]));
+                            continue;
+                        };
                         let mut details = row.details;
                         references.keep(&mut details);
                         companies.link(

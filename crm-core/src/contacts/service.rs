@@ -1,5 +1,7 @@
 //! What a session can do with contacts.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::commands;
@@ -10,7 +12,7 @@ use crate::access::{
     CreateContacts, DeleteContacts, ReadContacts, RestoreContacts, UpdateContacts,
 };
 use crate::changes::Changes;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::id::{CompanyId, ContactId, UserId};
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::session::Session;
@@ -72,6 +74,52 @@ impl Contacts<'_> {
         let mut changes = self.session.new_changes();
         let contact = commands::create(&mut changes, &permit, self.session.env(), details)?;
         Ok((contact, changes))
+    }
+
+    /// Makes many contacts as one unit: all of them, or none. Some hundreds at a time are best.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Contacts::create`]; a field begins with the contact's place in the list, e.g.
+    /// `[3].emails[0].address`.
+    pub async fn create_all(&self, new: Vec<NewContact>) -> Result<Vec<Contact>> {
+        self.session
+            .run("contacts.create_all", async {
+                let permit = self.session.authorize::<CreateContacts>()?;
+                let mut refused = Vec::new();
+                let mut valid = Vec::with_capacity(new.len());
+                for (index, new) in new.into_iter().enumerate() {
+                    match new.validate(permit.scope().region()) {
+                        Ok(details) => valid.push(details),
+                        Err(errors) => refused.extend(errors.into_iter().map(|error| FieldError {
+                            field: format!("[{index}].{}", error.field),
+                            ..error
+                        })),
+                    }
+                }
+                if !refused.is_empty() {
+                    return Err(Error::invalid(refused));
+                }
+                let companies: HashSet<_> =
+                    valid.iter().filter_map(|details| details.company_id).collect();
+                for company in companies {
+                    self.check_references(Some(company), None).await?;
+                }
+                let owners: HashSet<_> =
+                    valid.iter().filter_map(|details| details.owner_id).collect();
+                for owner in owners {
+                    self.check_references(None, Some(owner)).await?;
+                }
+                let mut changes = self.session.new_changes();
+                let env = self.session.env();
+                let made = valid
+                    .into_iter()
+                    .map(|details| commands::create(&mut changes, &permit, env, details))
+                    .collect::<Result<Vec<_>>>()?;
+                self.session.store().commit(changes).await?;
+                Ok(made)
+            })
+            .await
     }
 
     /// The contact with this id, in use or deleted.

@@ -1,13 +1,11 @@
 //! From a query to ranked contacts.
 
-use std::collections::HashSet;
-
 use super::neighbourhood::within;
 use super::nicknames::Nicknames;
 use super::query::{Query, Token, address_start};
-use super::score::{ACCEPTED, SAME, Score, Wanted, joined, score, stem};
-use super::store::{Candidate, CandidateQuery, SearchStore, Tier, WordLookup};
-use super::terms::{CODE, ContactTerms, marked};
+use super::score::{ACCEPTED, ALIKE, SAME, Score, Wanted, joined, score, stem};
+use super::store::{Candidate, CandidateQuery, SearchStore, Stage, Tier, WordLookup};
+use super::terms::{CODE, ContactTerms, Term, marked};
 use crate::error::Result;
 use crate::id::ContactId;
 use crate::scope::TenantScope;
@@ -26,6 +24,8 @@ pub struct Hit {
 pub struct Limits {
     /// Hits returned at most.
     pub hits: usize,
+    /// Up to how many hits contacts that lack a word, or only come near it, are returned.
+    pub fill: usize,
     /// Words that one look-up key brings at most.
     pub words: usize,
     /// Contacts that one attempt brings at most.
@@ -36,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { hits: 200, words: 256, candidates: 300, examine: 8_000 }
+        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 8_000 }
     }
 }
 
@@ -46,17 +46,14 @@ const FORGIVING_TOKENS: usize = 4;
 const MAX_ALTERNATIVES: usize = 200;
 /// Letters that a token needs to narrow the look-up; what is shorter only ranks.
 const NARROWING: usize = 3;
-/// Contacts with one of the words that are read where none has all of them.
-const PARTIAL_CANDIDATES: usize = 200;
-/// A contact that lacks a word ranks as if this much of it had been found.
-const PARTIAL: f32 = 0.95;
 /// Hits below this score say nothing.
 const MIN_SCORE: f32 = 0.1;
 
 /// The contacts that answer `query`, best first, equals by id; at most [`Limits::hits`].
 ///
-/// Where contacts have every word of the query beyond doubt, only those are returned; else those
-/// that come near follow by their score. An empty query has no hits.
+/// Several words narrow: where [`Limits::fill`] contacts have every word beyond doubt, only those are
+/// returned. Where fewer do, they are followed by the nearest of the others up to that number. An empty
+/// query has no hits.
 ///
 /// # Errors
 ///
@@ -77,26 +74,42 @@ pub async fn run(
     for plan in &mut plans {
         plan.learn(&words);
     }
-    let mut tiers: Vec<Tier> = Vec::new();
-    for plan in &plans {
-        tiers.extend(plan.exact_tier(limits));
+    let exact = plans.iter().filter_map(|plan| plan.exact_tier(limits)).collect();
+    let full = plans.iter().flat_map(|plan| plan.full_tiers(limits)).collect();
+    let near = plans.iter().flat_map(|plan| plan.near_tiers(limits));
+    let partial = plans.iter().flat_map(|plan| plan.partial_tiers(limits));
+    let stages = vec![
+        Stage { unless_found: limits.candidates, tiers: exact },
+        Stage { unless_found: limits.candidates, tiers: full },
+        Stage { unless_found: limits.fill, tiers: near.chain(partial).collect() },
+    ];
+    if stages.iter().all(|stage| stage.tiers.is_empty()) {
+        return Ok(Vec::new());
     }
-    for plan in &plans {
-        tiers.extend(plan.full_tiers(limits));
-    }
-    let mut ranking = Ranking::default();
-    if !tiers.is_empty() {
-        let found = store.find_candidates(scope, &CandidateQuery { tiers }).await?;
-        ranking.add(&plans, &found);
-    }
-    if !ranking.any_good {
-        let tiers: Vec<Tier> = plans.iter().flat_map(|plan| plan.partial_tiers(limits)).collect();
-        if !tiers.is_empty() {
-            let found = store.find_candidates(scope, &CandidateQuery { tiers }).await?;
-            ranking.add(&plans, &found);
-        }
-    }
-    Ok(ranking.hits(limits.hits))
+    let found = store.find_candidates(scope, &CandidateQuery { stages }).await?;
+    Ok(rank(&plans, &found, limits))
+}
+
+fn rank(plans: &[Plan], found: &[Candidate], limits: Limits) -> Vec<Hit> {
+    let mut hits: Vec<(bool, Hit)> = found
+        .iter()
+        .filter_map(|candidate| {
+            let terms = ContactTerms::decode(&candidate.terms).terms();
+            let scores = plans.iter().map(|plan| plan.score(&terms));
+            let best = scores.reduce(|a, b| if b.value > a.value { b } else { a })?;
+            let hit = Hit { contact: candidate.contact, score: best.value };
+            (hit.score >= MIN_SCORE).then_some((best.good, hit))
+        })
+        .collect();
+    hits.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score).then(a.contact.cmp(&b.contact)));
+    let good = hits.iter().filter(|(good, _)| *good).count();
+    let mut room = limits.fill.saturating_sub(good);
+    hits.retain(|(good, _)| {
+        let keep = *good || room > 0;
+        room -= usize::from(keep && !good);
+        keep
+    });
+    hits.into_iter().map(|(_, hit)| hit).take(limits.hits).collect()
 }
 
 /// One reading of the query with the terms that each token could mean.
@@ -155,7 +168,7 @@ impl Plan {
                 let mut found: Vec<(f32, String)> = words
                     .iter()
                     .map(|word| (wanted.similarity(word), word.clone()))
-                    .filter(|(value, _)| *value >= ACCEPTED)
+                    .filter(|(value, _)| *value >= ALIKE)
                     .collect();
                 for name in &wanted.nicknames {
                     if !found.iter().any(|(_, word)| word == name) {
@@ -171,7 +184,11 @@ impl Plan {
         let alternatives = &self.alternatives;
         self.segmentations.retain(|segmentation| {
             segmentation.iter().all(|at| {
-                *at < tokens || alternatives.get(*at).is_some_and(|found| !found.is_empty())
+                *at < tokens
+                    || alternatives
+                        .get(*at)
+                        .and_then(|found| found.first())
+                        .is_some_and(|(value, _)| *value >= ACCEPTED)
             })
         });
     }
@@ -185,7 +202,10 @@ impl Plan {
     fn exact_tier(&self, limits: Limits) -> Option<Tier> {
         let groups: Vec<_> = (0..self.tokens()).map(|at| self.group(at, SAME)).collect();
         let complete = !groups.is_empty() && groups.iter().all(|group| !group.is_empty());
-        complete.then(|| tier(groups, limits, limits.candidates, limits.candidates))
+        complete.then(|| Tier {
+            limit_per_term: limits.candidates,
+            ..tier(groups, limits, limits.candidates)
+        })
     }
 
     /// The contacts that have every token in some form.
@@ -202,10 +222,29 @@ impl Plan {
                 .map(|at| self.group(*at, ACCEPTED))
                 .collect();
             if !groups.is_empty() && groups.iter().all(|group| !group.is_empty()) {
-                tiers.push(tier(groups, limits, limits.candidates, limits.candidates));
+                tiers.push(tier(groups, limits, limits.candidates));
             }
         }
         tiers
+    }
+
+    /// The contacts that have one token and something like each other one.
+    fn near_tiers(&self, limits: Limits) -> Vec<Tier> {
+        let tokens = 0..self.tokens();
+        if !(2..=FORGIVING_TOKENS).contains(&tokens.len()) {
+            return Vec::new();
+        }
+        tokens
+            .clone()
+            .map(|sure| {
+                tokens
+                    .clone()
+                    .map(|at| self.group(at, if at == sure { ACCEPTED } else { ALIKE }))
+                    .collect::<Vec<_>>()
+            })
+            .filter(|groups| groups.iter().all(|group| !group.is_empty()))
+            .map(|groups| tier(groups, limits, limits.candidates / 2))
+            .collect()
     }
 
     /// The contacts that have any of the tokens.
@@ -216,21 +255,20 @@ impl Plan {
             .into_iter()
             .map(|at| self.group(at, ACCEPTED))
             .filter(|group| !group.is_empty())
-            .map(|group| tier(vec![group], limits, PARTIAL_CANDIDATES, usize::MAX))
+            .map(|group| tier(vec![group], limits, limits.candidates / 2))
             .collect()
     }
 
-    fn score(&self, terms: &ContactTerms) -> Score {
-        let terms = terms.terms();
+    fn score(&self, terms: &[Term]) -> Score {
         let mut best = Score { value: 0.0, good: false };
         for segmentation in &self.segmentations {
             let wanted: Vec<&Wanted> =
                 segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect();
-            let mut found = score(&wanted, &terms);
+            let mut found = score(&wanted, terms);
             if wanted.len() < self.tokens() {
                 found = joined(found);
             }
-            if (found.good, found.value) > (best.good, best.value) {
+            if found.value > best.value {
                 best = found;
             }
         }
@@ -238,8 +276,8 @@ impl Plan {
     }
 }
 
-fn tier(groups: Vec<Vec<String>>, limits: Limits, limit: usize, unless_found: usize) -> Tier {
-    Tier { groups, count: 1_024, limit, examine: limits.examine, unless_found }
+fn tier(groups: Vec<Vec<String>>, limits: Limits, limit: usize) -> Tier {
+    Tier { groups, count: 1_024, limit, limit_per_term: limit / 4, examine: limits.examine }
 }
 
 fn lookup(plans: &[Plan], limits: Limits) -> WordLookup {
@@ -274,48 +312,4 @@ fn lookup(plans: &[Plan], limits: Limits) -> WordLookup {
     lookup.hashes.sort_unstable();
     lookup.hashes.dedup();
     lookup
-}
-
-/// The hits so far.
-#[derive(Default)]
-struct Ranking {
-    seen: HashSet<ContactId>,
-    scored: Vec<(ContactId, Score)>,
-    any_good: bool,
-}
-
-impl Ranking {
-    fn add(&mut self, plans: &[Plan], found: &[Candidate]) {
-        for candidate in found {
-            if !self.seen.insert(candidate.contact) {
-                continue;
-            }
-            let terms = ContactTerms::decode(&candidate.terms);
-            let best = plans
-                .iter()
-                .map(|plan| plan.score(&terms))
-                .reduce(|a, b| if (b.good, b.value) > (a.good, a.value) { b } else { a });
-            if let Some(score) = best {
-                self.any_good |= score.good;
-                self.scored.push((candidate.contact, score));
-            }
-        }
-    }
-
-    fn hits(self, most: usize) -> Vec<Hit> {
-        let any_good = self.any_good;
-        let mut hits: Vec<Hit> = self
-            .scored
-            .into_iter()
-            .filter(|(_, score)| score.good || !any_good)
-            .map(|(contact, score)| Hit {
-                contact,
-                score: if score.good { score.value } else { score.value * PARTIAL },
-            })
-            .filter(|hit| hit.score >= MIN_SCORE)
-            .collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.contact.cmp(&b.contact)));
-        hits.truncate(most);
-        hits
-    }
 }

@@ -98,9 +98,11 @@ impl MemoryIndex {
     pub fn find_candidates(&self, query: &CandidateQuery) -> Vec<Candidate> {
         let mut taken = HashSet::new();
         let mut candidates = Vec::new();
-        for tier in &query.tiers {
-            if candidates.len() < tier.unless_found {
-                self.take(tier, &mut taken, &mut candidates);
+        for stage in &query.stages {
+            if candidates.len() < stage.unless_found {
+                for tier in &stage.tiers {
+                    self.take(tier, &mut taken, &mut candidates);
+                }
             }
         }
         candidates
@@ -126,16 +128,23 @@ impl MemoryIndex {
             .map(|(_, group)| group)
             .collect();
         let most = candidates.len() + tier.limit;
-        let postings = groups.get(driver).into_iter().flatten().copied().flatten();
-        for contact in postings.take(tier.examine) {
-            if candidates.len() >= most {
-                return;
-            }
-            if others.iter().all(|group| group.iter().any(|contacts| contacts.contains(contact)))
-                && taken.insert(*contact)
-                && let Some(terms) = self.contacts.get(contact)
-            {
-                candidates.push(Candidate { contact: *contact, terms: terms.to_string() });
+        let mut examine = tier.examine;
+        for postings in groups.get(driver).into_iter().flatten() {
+            let most = most.min(candidates.len() + tier.limit_per_term);
+            for contact in postings.iter() {
+                if examine == 0 || candidates.len() >= most {
+                    break;
+                }
+                examine -= 1;
+                let has = |group: &&Vec<&BTreeSet<ContactId>>| {
+                    group.iter().any(|contacts| contacts.contains(contact))
+                };
+                if others.iter().all(has)
+                    && taken.insert(*contact)
+                    && let Some(terms) = self.contacts.get(contact)
+                {
+                    candidates.push(Candidate { contact: *contact, terms: terms.to_string() });
+                }
             }
         }
     }

@@ -18,5 +18,5 @@ pub use engine::{Hit, Limits, run};
 pub use neighbourhood::neighbourhood;
 pub use nicknames::Nicknames;
 pub use query::{MAX_QUERY, MAX_TOKENS, Query};
-pub use store::{Candidate, CandidateQuery, SearchStore, Tier, WordLookup};
+pub use store::{Candidate, CandidateQuery, SearchStore, Stage, Tier, WordLookup};
 pub use terms::{ContactTerms, Searchable, is_word};

@@ -56,9 +56,18 @@ pub struct WordLookup {
     pub most: usize,
 }
 
-/// Which contacts to read: several attempts, from the narrowest to the widest.
+/// Which contacts to read: from the narrowest stage to the widest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CandidateQuery {
+    /// Run in this order.
+    pub stages: Vec<Stage>,
+}
+
+/// Attempts that are made together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The stage is left out where the stages before it took this many contacts.
+    pub unless_found: usize,
     /// Run in this order.
     pub tiers: Vec<Tier>,
 }
@@ -67,8 +76,8 @@ pub struct CandidateQuery {
 ///
 /// The *driver* is the group with the fewest postings, each group counted up to [`Tier::count`]; of
 /// equals the first. Its postings are read in the order of (position in the group, contact id), at
-/// most [`Tier::examine`] of them; a contact that has a term of each other group is taken, at most [`Tier::limit`]
-/// of them. Contacts that an earlier tier took count as examined, not as taken.
+/// most [`Tier::examine`] of them; a contact that has a term of each other group is taken, at most
+/// [`Tier::limit_per_term`] for one term of the driver and [`Tier::limit`] in all. Contacts that an earlier tier took count as examined, not as taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tier {
     /// Terms, the best of each group first; no group is empty.
@@ -77,10 +86,10 @@ pub struct Tier {
     pub count: usize,
     /// Contacts taken at most.
     pub limit: usize,
+    /// Contacts taken at most for one term of the driver.
+    pub limit_per_term: usize,
     /// Postings read at most.
     pub examine: usize,
-    /// The tier is left out where the tiers before it took this many contacts.
-    pub unless_found: usize,
 }
 
 impl Tier {
