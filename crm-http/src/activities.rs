@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use crm_core::activities::{Activity, ActivityData, FieldChange};
 use crm_core::contacts::{Contact, SearchHit};
-use crm_core::{ContactId, ErrorKind, Page, PageOf, Session, UserId};
+use crm_core::{ContactId, ErrorKind, Page, PageOf, Session, UserId, text};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ async fn meant(session: &Session, words: &str, format: Format) -> Result<Contact
     if hits.items.is_empty() {
         return Err(Failure::Failed(format!("no contact fits `{words}`")));
     }
-    if let Some(best) = clear(&hits.items) {
+    if let Some(best) = clear(words, &hits.items) {
         return Ok(best.contact.clone());
     }
     match format {
@@ -73,12 +73,22 @@ async fn meant(session: &Session, words: &str, format: Format) -> Result<Contact
     )))
 }
 
-fn clear(hits: &[SearchHit]) -> Option<&SearchHit> {
-    match hits {
-        [] => None,
-        [only] => Some(only),
-        [best, next, ..] => (best.score - next.score >= CLEAR_LEAD).then_some(best),
+/// The hit that the words clearly mean: the only one, the only one that they name as it is, or the
+/// best by far.
+fn clear<'h>(words: &str, hits: &'h [SearchHit]) -> Option<&'h SearchHit> {
+    let mut named = hits.iter().filter(|hit| is_named(words, &hit.contact));
+    match (hits, named.next(), named.next()) {
+        ([only], ..) => Some(only),
+        (_, Some(one), None) => Some(one),
+        (_, Some(_), Some(_)) => None,
+        ([best, next, ..], None, _) => (best.score - next.score >= CLEAR_LEAD).then_some(best),
+        ([], ..) => None,
     }
+}
+
+fn is_named(words: &str, contact: &Contact) -> bool {
+    text::words(words) == text::words(&contact.display_name)
+        || contact.emails.iter().any(|email| email.address.key() == words.trim().to_lowercase())
 }
 
 async fn print(

@@ -288,15 +288,22 @@ fn in_one_line(error: &clap::Error) -> String {
             None => format!("{option}: {reason}"),
         };
     }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; `--help` lists them".to_owned();
+    }
     let text = error.to_string();
-    let lines: Vec<&str> = text
+    let lines = text
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .filter(|line| !line.is_empty())
-        .collect();
-    let line = lines.join(" ");
-    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+        .filter(|line| !line.is_empty());
+    let mut joined = String::new();
+    for line in lines {
+        let gap = if line.starts_with("tip:") { "; " } else { " " };
+        joined.push_str(if joined.is_empty() { "" } else { gap });
+        joined.push_str(line);
+    }
+    joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
 }
 
 /// The environment variable that gave an option this value, unless the command line did.

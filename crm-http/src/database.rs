@@ -31,7 +31,7 @@ impl DatabaseUrl {
     pub(crate) async fn open_or_create(&self) -> Result<Crm, Failure> {
         let store = SqliteStore::open(&self.path)
             .await
-            .map_err(|error| Failure::Failed(format!("`{self}`: {error}")))?;
+            .map_err(|error| Failure::from(error).about(&self.to_string()))?;
         Ok(Crm::builder(store).build()?)
     }
 

@@ -11,7 +11,7 @@ use crate::output::{self, Format, note};
 pub(crate) fn run(database: &DatabaseUrl, args: &DoctorArgs) -> Result<(), Failure> {
     database.must_exist()?;
     let findings = crm_sqlite::doctor(database.path())
-        .map_err(|error| Failure::Failed(format!("`{database}`: {error}")))?;
+        .map_err(|error| Failure::from(error).about(&database.to_string()))?;
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({

@@ -53,6 +53,17 @@ impl Failure {
         Failure::Usage(refused.join("; "))
     }
 
+    /// The same failure, naming what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        match self {
+            Failure::Failed(message) => Failure::Failed(format!("`{what}`: {message}")),
+            other @ (Failure::Usage(_)
+            | Failure::Negative
+            | Failure::Interrupted
+            | Failure::NobodyReads) => other,
+        }
+    }
+
     /// A file that cannot be read or written.
     pub(crate) fn of_file(what: &str, path: &std::path::Path, error: &io::Error) -> Self {
         Failure::Failed(format!("cannot {what} `{}`: {error}", path.display()))
@@ -66,6 +77,13 @@ fn complain(message: &str) {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure::Failed(error.to_string())
+        let mut message = error.to_string();
+        // Who runs the command is who mends the database; nobody else reads this.
+        if let (ErrorKind::Internal | ErrorKind::Unavailable, Some(cause)) =
+            (error.kind(), std::error::Error::source(&error))
+        {
+            message.push_str(&format!(": {cause}"));
+        }
+        Failure::Failed(message)
     }
 }

@@ -2,11 +2,15 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use crm_core::Timestamp;
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// Columns of a terminal that an id takes, and that a readable cell needs.
+const ID_WIDTH: usize = 38;
+const LEAST_WIDTH: usize = 12;
 
 /// Whether people or a program read what a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,20 +28,30 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     text_lines(&json_plain(&text))
 }
 
-/// Prints a table; the last column may hold long text.
+/// Prints a table. What is wider than the terminal is wrapped within its column, but for ids, which
+/// people copy.
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
     for row in rows {
         table.add_row(row.map(|cell| plain(&cell)));
     }
-    for column in table.column_iter_mut() {
+    let is_id = |name: &str| name == "id" || name.ends_with(" id");
+    for (column, name) in table.column_iter_mut().zip(header) {
         column.set_padding((0, 2));
+        if is_id(name) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let ids = header.iter().filter(|name| is_id(name)).count();
+    let least = ids * ID_WIDTH + (N - ids) * LEAST_WIDTH;
+    // Where nothing readable is left beside the ids, the terminal's own wrapping is better.
+    if table.width().is_some_and(|width| usize::from(width) >= least) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     text_lines(&table.trim_fmt())
 }

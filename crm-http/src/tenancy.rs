@@ -27,7 +27,7 @@ pub(crate) async fn create(database: &DatabaseUrl, args: TenantCreateArgs) -> Re
     let created = crm.system("tenant create on the command line")?.create_tenant(new).await;
     let (tenant, owner) = created.map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
-            Failure::Failed(format!("{error}; choose another by --slug"))
+            Failure::Failed(format!("{}; choose another by --slug", error.message()))
         } else {
             Failure::of_option(error, option_of)
         }
@@ -82,12 +82,13 @@ async fn unknown(system: &System, slug: &Slug) -> Result<String, Failure> {
         );
         return Ok(message);
     }
-    if let Some(near) = nearest(slug, &tenants) {
-        message.push_str(&format!("; did you mean `{near}`?"));
+    match nearest(slug, &tenants) {
+        Some(near) => message.push_str(&format!("; did you mean `{near}`? the tenants are ")),
+        None => message.push_str("; the tenants are "),
     }
     let named: Vec<String> =
         tenants.iter().take(MOST_NAMED).map(|tenant| format!("`{}`", tenant.slug)).collect();
-    message.push_str(&format!("; there is {}", named.join(", ")));
+    message.push_str(&named.join(", "));
     if tenants.len() > MOST_NAMED {
         message.push_str(" and more");
     }

@@ -37,14 +37,10 @@ pub(crate) async fn run(database: &DatabaseUrl, args: ImportArgs) -> Result<(), 
             break;
         }
     }
-    report.print(args.output.format())?;
     if matches!(ended, Err(Failure::Interrupted)) {
-        note(&format!(
-            "stopped by ctrl-C; what is counted is {}; to go on, run the same command with \
-             `--on-conflict skip`",
-            if args.dry_run { "what would be written" } else { "written" },
-        ));
+        report.interrupt();
     }
+    report.print(args.output.format())?;
     ended?;
     if report.is_good() { Ok(()) } else { Err(Failure::Negative) }
 }

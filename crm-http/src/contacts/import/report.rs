@@ -24,6 +24,7 @@ pub(super) struct Report {
     errors_omitted: u64,
     warnings: Vec<Refused>,
     dry_run: bool,
+    interrupted: bool,
     files: Vec<FileReport>,
     #[serde(skip)]
     all_errors: Option<ErrorFile>,
@@ -88,6 +89,7 @@ impl Report {
             errors_omitted: 0,
             warnings: Vec::new(),
             dry_run,
+            interrupted: false,
             files: Vec::new(),
             all_errors: errors.map(ErrorFile::create).transpose()?,
         })
@@ -124,6 +126,11 @@ impl Report {
         self.files.push(file);
     }
 
+    /// Ctrl-C was pressed before the last file ended.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
     /// Whether every row of every file is good.
     pub(super) fn is_good(&self) -> bool {
         self.failed == 0 && self.files.iter().all(|file| file.error.is_none())
@@ -158,6 +165,13 @@ impl Report {
         print_refused("not kept", &self.warnings, 0)?;
         if (self.errors.len() > SHOWN || self.errors_omitted > 0) && self.all_errors.is_none() {
             note("`--errors FILE.csv` writes every refused value to a file");
+        }
+        if self.interrupted {
+            note(&format!(
+                "stopped by ctrl-C; what is counted {}; run the same command with \
+                 `--on-conflict skip` to go on",
+                if self.dry_run { "would be written" } else { "is written" },
+            ));
         }
         if self.dry_run {
             note("a dry run: nothing was written");
