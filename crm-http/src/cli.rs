@@ -171,7 +171,7 @@ pub(crate) struct SearchArgs {
     #[arg(required = true)]
     pub(crate) query: Vec<String>,
     /// The most contacts to show, 1 to 200.
-    #[arg(long, value_name = "N", env = "CRM_LIMIT", default_value = "20", value_parser = limit)]
+    #[arg(long, value_name = "N", env = "CRM_LIMIT", default_value = "20", allow_negative_numbers = true, value_parser = limit)]
     pub(crate) limit: u16,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -193,7 +193,7 @@ pub(crate) struct TimelineArgs {
     #[arg(required = true, value_name = "CONTACT_ID|QUERY")]
     pub(crate) contact: Vec<String>,
     /// The most entries to show, 1 to 200.
-    #[arg(long, value_name = "N", env = "CRM_LIMIT", default_value = "50", value_parser = limit)]
+    #[arg(long, value_name = "N", env = "CRM_LIMIT", default_value = "50", allow_negative_numbers = true, value_parser = limit)]
     pub(crate) limit: u16,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -209,7 +209,7 @@ Example:
   crm-http seed --contacts 10000 --activities 5")]
 pub(crate) struct SeedArgs {
     /// How many contacts.
-    #[arg(long, value_name = "N", env = "CRM_CONTACTS", value_parser = whole_number)]
+    #[arg(long, value_name = "N", env = "CRM_CONTACTS", allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) contacts: u64,
     /// How many activities each of them has.
     #[arg(
@@ -217,11 +217,11 @@ pub(crate) struct SeedArgs {
         value_name = "M",
         env = "CRM_ACTIVITIES",
         default_value = "0",
-        value_parser = whole_number
+        allow_negative_numbers = true, value_parser = whole_number
     )]
     pub(crate) activities: u64,
     /// Which people.
-    #[arg(long, value_name = "S", env = "CRM_SEED", default_value = "1", value_parser = whole_number)]
+    #[arg(long, value_name = "S", env = "CRM_SEED", default_value = "1", allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) seed: u64,
     /// The tenant's slug.
     #[arg(long, value_name = "SLUG", env = "CRM_TENANT", default_value = "sample")]
