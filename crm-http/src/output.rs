@@ -1,6 +1,6 @@
 //! What commands print: tables for people, JSON for programs. Only data goes to standard output.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use crm_core::Timestamp;
@@ -75,11 +75,6 @@ pub(crate) fn of_stdout(error: &io::Error) -> Failure {
 #[allow(clippy::print_stderr, reason = "messages go to standard error")]
 pub(crate) fn note(message: &str) {
     eprintln!("{}", plain(message));
-}
-
-/// Whether a person sees standard error.
-pub(crate) fn is_watched() -> bool {
-    io::stderr().is_terminal()
 }
 
 /// Text that does nothing to a terminal: line breaks and tabs become spaces, other control

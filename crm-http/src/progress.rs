@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::{count, is_watched, plain};
+use crate::output::{count, plain};
 
 /// How far a long command is; shown only where standard error is a terminal.
 #[derive(Debug)]
@@ -27,9 +27,8 @@ impl Progress {
     }
 
     fn new(name: &str, total: Option<u64>, template: &str) -> Self {
-        let target =
-            if is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(total, target);
+        // This target draws on a terminal only.
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
         // The templates are constants; were one wrong, the default bar would do.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));

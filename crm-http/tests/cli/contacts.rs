@@ -83,8 +83,9 @@ fn a_file_that_cannot_be_read_does_not_stop_the_others() {
 #[test]
 fn columns_are_mapped_and_the_delimiter_is_given() {
     let shell = Shell::with_tenant();
-    shell.write("kunden.csv", "Ansprechpartner|E=Mail|Kd-Nr\nAda Lovelace|ada@acme.example|7\n");
-    let map = ["--map", "Ansprechpartner=name", "--map", "E=Mail=email", "--delimiter", "|"];
+    // Neither the headers nor the delimiter say by themselves what they are.
+    shell.write("kunden.csv", "Wer~A=B~Kd-Nr\nAda Lovelace~ada@acme.example~7\n");
+    let map = ["--map", "Wer=name", "--map", "A=B=email", "--delimiter", "~"];
     let report = shell.json(&import(&[&map[..], &["kunden.csv"]].concat()));
     assert_eq!(counts(&report), [1, 0, 0, 0]);
     let found = shell.json(&["search", "--tenant", "acme", "ada@acme.example"]);
@@ -183,9 +184,14 @@ fn what_was_exported_imports_again_unchanged() {
     shell.ok(&["seed", "--contacts", "200", "--tenant", "acme"]);
     let before = people(&shell, "acme");
     assert_eq!(before.len(), 202);
-    for (ending, tenant) in [("csv", "by-csv"), ("vcf", "by-vcf"), ("jsonl", "by-jsonl")] {
+    for (ending, tenant, begin) in [
+        ("csv", "by-csv", "\u{feff}id,"),
+        ("vcf", "by-vcf", "BEGIN:VCARD"),
+        ("jsonl", "by-jsonl", "{"),
+    ] {
         let file = format!("all.{ending}");
         shell.ok(&["export", "--tenant", "acme", "--output", &file]);
+        assert!(shell.read(&file).starts_with(begin), "{file}");
         shell.create_tenant(tenant);
         let report = shell.json(&["import", "--tenant", tenant, &file]);
         assert_eq!(counts(&report), [202, 0, 0, 0], "{ending}");
