@@ -8,7 +8,13 @@
 //! as right as the one that is asked for: they are taken out of the ranking before its rank is read.
 //! Equal scores stand in the order of the records, for both ways of searching.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, reason = "a bench")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a bench"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::env;
@@ -162,8 +168,9 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
 
     let store = Counted { index: &index, counts: Mutex::default() };
     let cases = cases(data);
-    let session = futures::executor::block_on(crm_core::memory::session_for_docs())
-        .expect("a store in memory takes a tenant");
+    let Ok(session) = block_on(crm_core::memory::session_for_docs()) else {
+        panic!("a store in memory takes a tenant");
+    };
     let scope = session.scope().clone();
     let nicknames = Nicknames::common();
     let mut times: Vec<Duration> = Vec::new();
@@ -250,6 +257,8 @@ fn measure(title: &str, data: &Misspelt, others: u64) {
             mean(counts.candidate_nanos) / 1000.0,
         );
     }
+    hostile(&index);
+    alternatives(&index, &cases);
     let distinct: HashSet<usize> = cases.iter().map(|case| case.from).collect();
     println!("({} different records asked)", distinct.len());
 }
@@ -310,6 +319,86 @@ impl SearchStore for Counted<'_> {
         }
         Ok(found)
     }
+}
+
+/// The dearest of queries that nobody types.
+fn hostile(index: &MemoryIndex) {
+    let nicknames = Nicknames::common();
+    let Ok(session) = block_on(crm_core::memory::session_for_docs()) else {
+        panic!("a store in memory takes a tenant");
+    };
+    let scope = session.scope().clone();
+    let queries = [
+        "a".to_owned(),
+        "s m".to_owned(),
+        "ma".to_owned(),
+        "a b c d e f g h i j k l".to_owned(),
+        "maria john sara anna mark jose juan alan jean dean rosa lena".to_owned(),
+        "smith ".repeat(2_000),
+        "0000 1111 2222".to_owned(),
+        "x@example.com ".repeat(500),
+        "maria smith".to_owned(),
+    ];
+    let timed = queries.iter().map(|text| {
+        let start = Instant::now();
+        let query = Query::parse(text, Region::US);
+        let hits = block_on(run(index, &scope, &query, &nicknames, Limits::default()));
+        let shown: String = text.chars().take(30).collect();
+        (start.elapsed(), shown, hits.map_or(0, |hits| hits.len()))
+    });
+    for (time, query, hits) in timed.collect::<Vec<_>>() {
+        println!("  `{query}`: {time:.1?}, {hits} hits");
+    }
+}
+
+/// Near words of a token: by hashes of deletions, and by a scan of the whole vocabulary in the process
+/// (length and letters first, then the distance).
+fn alternatives(index: &MemoryIndex, cases: &[Case]) {
+    let mask = |word: &str| word.bytes().fold(0_u32, |all, byte| all | 1 << (byte % 32));
+    let vocabulary: Vec<(&str, usize, u32)> = index
+        .terms()
+        .filter(|(term, _)| is_word(term))
+        .map(|(term, _)| (term, term.chars().count(), mask(term)))
+        .collect();
+    let mut tokens: Vec<String> = cases.iter().flat_map(|case| words(&case.query)).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens.retain(|token| token.len() > 3);
+    let (mut by_hash, mut by_scan) = (Vec::new(), Vec::new());
+    let (mut found, mut missed) = (0_usize, 0_usize);
+    for token in tokens.iter().step_by(4) {
+        let start = Instant::now();
+        let lookup =
+            WordLookup { hashes: neighbourhood(token), most: 256, ..WordLookup::default() };
+        let near: HashSet<String> = index
+            .find_words(&lookup)
+            .into_iter()
+            .filter(|word| strsim::osa_distance(token, word) <= 2)
+            .collect();
+        by_hash.push(start.elapsed());
+        let start = Instant::now();
+        let (length, letters) = (token.chars().count(), mask(token));
+        let scanned: Vec<&str> = vocabulary
+            .iter()
+            .filter(|(_, other, mask)| {
+                length.abs_diff(*other) <= 2 && (letters ^ mask).count_ones() <= 4
+            })
+            .map(|(word, _, _)| *word)
+            .filter(|word| strsim::osa_distance(token, word) <= 2)
+            .collect();
+        by_scan.push(start.elapsed());
+        found += scanned.len();
+        missed += scanned.iter().filter(|word| word.len() > 3 && !near.contains(**word)).count();
+    }
+    let bytes: usize = vocabulary.iter().map(|(word, _, _)| word.len() + 24).sum();
+    println!(
+        "near words of a token among {} ({} found, {missed} of four letters or more missed by hashes)",
+        vocabulary.len(),
+        found
+    );
+    show_times("  by hashes of deletions", &mut by_hash);
+    show_times("  by a scan in the process", &mut by_scan);
+    println!("  the scan needs {} KiB per tenant, loaded at the first search", bytes / 1024);
 }
 
 fn show_times(title: &str, times: &mut [Duration]) {

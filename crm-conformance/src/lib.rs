@@ -1,1 +1,52 @@
-//! x
+//! What every store of [`crm_core`] must prove.
+//!
+//! Each bullet under `# Behavior` in the docs of [`crm_core::ports`] names a case of this crate. An
+//! adapter runs them all from a test target without a harness:
+//!
+//! ```no_run
+//! # // tests/conformance.rs, with `harness = false` in Cargo.toml
+//! use crm_conformance::{Configuration, Factory, Fresh};
+//! # use crm_core::memory::MemoryStore;
+//!
+//! struct InMemory;
+//!
+//! #[async_trait::async_trait]
+//! impl Factory for InMemory {
+//!     async fn fresh(&self) -> crm_core::Result<Fresh> {
+//!         Ok(Fresh::new(MemoryStore::default()))
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     crm_conformance::main([Configuration::new("memory", InMemory)])
+//! }
+//! ```
+//!
+//! [`differential`] compares a store with the one in memory over random commands; [`TestClock`],
+//! [`SeededRandomness`] and [`FaultyStore`] serve an adapter's own tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a case fails by panicking"
+)]
+
+mod case;
+mod clock;
+mod differential;
+mod env;
+mod factory;
+mod faulty;
+mod harness;
+mod snapshot;
+
+pub use case::Case;
+pub use clock::{SeededRandomness, TestClock};
+pub use differential::{Divergence, differential};
+pub use factory::{Factory, Fresh};
+pub use faulty::FaultyStore;
+pub use harness::{Configuration, main};
+
+case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, changes }

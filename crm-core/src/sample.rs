@@ -334,6 +334,13 @@ mod tests {
     }
 
     #[test]
+    fn low_numbers_are_drawn_more_often() {
+        let mut random = Random::new(1, 1);
+        let low = (0..1_000).filter(|_| random.skewed(100) < 25).count();
+        assert!((500..700).contains(&low), "{low} of 1,000 in the lowest quarter");
+    }
+
+    #[test]
     fn another_seed_gives_other_people() {
         let same = (0..100).filter(|n| Sample::new(1).person(*n) == Sample::new(2).person(*n));
         assert_eq!(same.count(), 0);

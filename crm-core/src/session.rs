@@ -106,10 +106,12 @@ impl Session {
     }
 
     /// Repeats `attempt` while it meets changes of others, unless the caller insists on a version.
-    pub(crate) async fn retry_contended<T>(
+    ///
+    /// Not an `AsyncFn`: the future of a call to one is not known to be `Send`, and hosts spawn theirs.
+    pub(crate) async fn retry_contended<T, F: Future<Output = Result<T>>>(
         &self,
         caller_named_version: bool,
-        mut attempt: impl AsyncFnMut() -> Result<T>,
+        attempt: impl Fn() -> F,
     ) -> Result<T> {
         let mut tries = 1;
         loop {

@@ -25,10 +25,9 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_accent(*c)).flat_map(char::to_lowercase) {
+    for c in text.nfkd().flat_map(char::to_lowercase) {
         match spelled_out(c) {
             Some(letters) => folded.push_str(letters),
-            // Lower-casing can bring an accent back: `İ` is `i` and a dot above.
             None if is_accent(c) => {}
             None => folded.push(c),
         }
@@ -47,6 +46,13 @@ pub fn fold(text: &str) -> String {
 /// assert_eq!(words("Seán O’Brien-Łuk"), ["sean", "obrien", "luk"]);
 /// ```
 pub fn words(text: &str) -> Vec<String> {
+    if text.is_ascii() && text.len() <= MAX_READ && !text.contains(is_apostrophe) {
+        let parts = text.split(|c: char| !c.is_ascii_alphanumeric());
+        return parts
+            .filter(|word| !word.is_empty())
+            .map(|word| word.get(..MAX_WORD).unwrap_or(word).to_ascii_lowercase())
+            .collect();
+    }
     let read: String = text.chars().filter(|c| !is_apostrophe(*c)).take(MAX_READ).collect();
     fold(&read)
         .split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c))

@@ -42,6 +42,8 @@ pub trait ActivityStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - An activity of another tenant is not found. [`activities_are_per_tenant`]
+    /// - What was committed is read back as it was. [`an_activity_is_read_as_written`]
+    /// - A contact's changes stand on its timeline. [`contact_changes_are_on_the_timeline`]
     async fn activity(&self, scope: &TenantScope, id: ActivityId) -> Result<Option<Activity>>;
 
     /// Activities by `occurred_at`, newest first, then by id, greatest first.

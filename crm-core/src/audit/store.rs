@@ -15,6 +15,7 @@ pub trait AuditStore: Send + Sync + 'static {
     ///
     /// - Entries of other tenants are never returned. [`audit_is_per_tenant`]
     /// - Every write leaves its entry. [`every_write_is_audited`]
+    /// - Pages follow each other without a gap or a repetition. [`audit_pages_are_whole`]
     async fn audit_entries(
         &self,
         scope: &TenantScope,

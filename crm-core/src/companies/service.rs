@@ -103,7 +103,7 @@ impl Companies<'_> {
         patch: CompanyPatch,
         version: Option<i64>,
     ) -> Result<Company> {
-        let attempt = async || {
+        let attempt = || async {
             let permit = self.session.authorize::<WriteCompanies>()?;
             let before = self.session.store().company(permit.scope(), id).await?;
             let before = before.ok_or_else(|| Error::not_found("company"))?;

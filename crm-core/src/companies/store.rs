@@ -16,6 +16,7 @@ pub trait CompanyStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A company of another tenant is not found. [`companies_are_per_tenant`]
+    /// - What was committed is read back as it was. [`a_company_is_read_as_written`]
     async fn company(&self, scope: &TenantScope, id: CompanyId) -> Result<Option<Company>>;
 
     /// The companies that have any of these names or domains.
@@ -23,6 +24,8 @@ pub trait CompanyStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A name and a domain are unique in a tenant. [`company_keys_are_unique`]
+    /// - A company is found by what it is called now, and no longer by what it was called.
+    ///   [`company_keys_follow_updates`]
     async fn companies_by_keys(
         &self,
         scope: &TenantScope,

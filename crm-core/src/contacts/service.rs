@@ -149,7 +149,7 @@ impl Contacts<'_> {
         patch: ContactPatch,
         version: Option<i64>,
     ) -> Result<Contact> {
-        let attempt = async || {
+        let attempt = || async {
             let permit = self.session.authorize::<UpdateContacts>()?;
             let before = self.load_at(id, version).await?;
             let company = set(&patch.company_id).filter(|id| Some(*id) != before.company_id);
@@ -180,7 +180,7 @@ impl Contacts<'_> {
     /// `forbidden`; `not_found`; `conflict` when it is deleted already; `version_conflict` when
     /// `version` is given and is not the record's; `unavailable` or `internal` from the store.
     pub async fn delete(&self, id: ContactId, version: Option<i64>) -> Result<Contact> {
-        let attempt = async || {
+        let attempt = || async {
             let permit = self.session.authorize::<DeleteContacts>()?;
             let before = self.load_at(id, version).await?;
             let mut changes = self.session.new_changes();
@@ -200,7 +200,7 @@ impl Contacts<'_> {
     /// `forbidden`; `not_found`; `conflict` when it is not deleted; `already_exists` when one of
     /// its e-mails has been taken, naming the holder; `unavailable` or `internal` from the store.
     pub async fn restore(&self, id: ContactId) -> Result<Contact> {
-        let attempt = async || {
+        let attempt = || async {
             let permit = self.session.authorize::<RestoreContacts>()?;
             let before = self.load(id).await?;
             let mut changes = self.session.new_changes();

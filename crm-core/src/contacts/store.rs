@@ -143,6 +143,13 @@ pub trait ContactStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - Deleted contacts are not found. [`deleting_frees_the_email`]
+    /// - At most one live contact of a tenant has an e-mail, whoever writes at the same time; a
+    ///   restored contact must find its own free. [`contact_emails_are_unique`,
+    ///   `restoring_checks_the_email`, `one_of_many_equal_creates_wins`]
+    /// - A key that several contacts share brings the one with the least id.
+    ///   [`a_shared_key_names_the_first_contact`]
+    /// - A contact is found by what it holds now, and no longer by what it held.
+    ///   [`contact_keys_follow_updates`]
     async fn contacts_by_keys(
         &self,
         scope: &TenantScope,

@@ -106,7 +106,7 @@ impl Users<'_> {
     /// loses its last owner; `version_conflict` when `version` is given and is not the record's;
     /// `unavailable` or `internal` from the store.
     pub async fn update(&self, id: UserId, patch: UserPatch, version: Option<i64>) -> Result<User> {
-        let attempt = async || {
+        let attempt = || async {
             let permit = self.session.authorize::<ManageUsers>()?;
             let before = self.session.store().user(permit.scope(), id).await?;
             let before = before.ok_or_else(|| Error::not_found("user"))?;

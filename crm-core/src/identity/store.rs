@@ -16,6 +16,7 @@ pub trait IdentityStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A user of another tenant is not found. [`users_are_per_tenant`]
+    /// - What was committed is read back as it was. [`a_user_is_read_as_written`]
     async fn user(&self, scope: &TenantScope, id: UserId) -> Result<Option<User>>;
 
     /// A user of `tenant` before a session exists, to make one.
@@ -36,6 +37,7 @@ pub trait IdentityStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - Pages follow each other without a gap or a repetition. [`users_are_listed`]
+    /// - An address is unique in a tenant, whatever its case. [`user_emails_are_unique`]
     async fn users(
         &self,
         scope: &TenantScope,

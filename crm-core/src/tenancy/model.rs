@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::crm::Principal;
 use crate::email::shorten;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::identity::User;
 use crate::phone::Region;
 use crate::text;
 use crate::time::Timestamp;
@@ -43,6 +45,30 @@ pub struct NewTenant {
     pub owner_email: String,
     /// The owner's name; the address where it is absent.
     pub owner_name: Option<String>,
+}
+
+impl NewTenant {
+    /// A tenant with a slug that follows from its name and an owner who is called by the address.
+    pub fn new(
+        name: impl Into<String>,
+        owner_email: impl Into<String>,
+        default_region: Region,
+    ) -> Self {
+        NewTenant {
+            name: name.into(),
+            slug: None,
+            default_region,
+            owner_email: owner_email.into(),
+            owner_name: None,
+        }
+    }
+}
+
+impl Tenant {
+    /// The principal of one of the tenant's users.
+    pub fn principal(&self, user: &User) -> Principal {
+        Principal::User { tenant: self.id, user: user.id }
+    }
 }
 
 /// A short name: 2 to 63 of `a-z0-9-`, beginning and ending with a letter or digit (a DNS label,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::csv_headers::{AddressPart, Line, PointPart, Slot, Target, targets};
 use super::csv_map::ColumnMap;
-use super::names::{label, one_line, split_full_name};
+use super::names::{label, name_the_nameless, one_line, split_full_name};
 use super::spreadsheet::restore;
 use crate::contacts::model::{
     CustomValue, MAX_LINE, NewContact, NewEmail, NewPhone, PostalAddress,
@@ -27,7 +27,8 @@ const GOOGLE_SEPARATOR: &str = ":::";
 pub(super) struct Layout {
     width: usize,
     own: bool,
-    lines: Vec<(Line, usize)>,
+    /// With the header, for the second of two columns for one value.
+    lines: Vec<(Line, usize, String)>,
     tags: Vec<usize>,
     emails: Vec<Point>,
     phones: Vec<Point>,
@@ -92,7 +93,7 @@ impl Layout {
         for (index, (target, header)) in targets.into_iter().zip(&headers).enumerate() {
             match target {
                 Target::Ignore => {}
-                Target::Line(line) => layout.lines.push((line, index)),
+                Target::Line(line) => layout.lines.push((line, index, custom_key(header, index))),
                 Target::Tags => layout.tags.push(index),
                 Target::Email(slot, PointPart::Value) => {
                     layout.emails.push(Point::new(slot, index))
@@ -120,15 +121,12 @@ impl Layout {
         layout.emails.sort_by_key(|point| !point.slot.primary);
         layout.phones.sort_by_key(|point| !point.slot.primary);
         for address in &mut layout.addresses {
-            address.parts.sort_by_key(|(part, _)| match part {
-                AddressPart::Street(line) => *line,
-                AddressPart::City
-                | AddressPart::Region
-                | AddressPart::PostalCode
-                | AddressPart::Country
-                | AddressPart::Label
-                | AddressPart::Whole => 0,
-            });
+            // The lines of a street in their order; the other parts have none.
+            address.parts.sort_by_key(
+                |(part, _)| {
+                    if let AddressPart::Street(line) = part { *line } else { 0 }
+                },
+            );
         }
         layout.check_usable(&headers)?;
         Ok(layout)
@@ -148,10 +146,7 @@ impl Layout {
     }
 
     fn add_custom(&mut self, key: &str, index: usize) {
-        let mut key: String = key.chars().filter(|c| !c.is_control()).take(MAX_LINE).collect();
-        if key.is_empty() {
-            key = format!("column_{}", index + 1);
-        }
+        let mut key = custom_key(key, index);
         let same = |key: &str| self.custom.iter().any(|(other, _)| other == key);
         if same(&key) {
             let base: String = key.chars().take(MAX_LINE - 8).collect();
@@ -161,7 +156,7 @@ impl Layout {
     }
 
     fn check_usable(&self, headers: &[String]) -> Result<()> {
-        let named = self.lines.iter().any(|(line, _)| match line {
+        let named = self.lines.iter().any(|(line, _, _)| match line {
             Line::FirstName | Line::LastName | Line::Name | Line::DisplayName => true,
             Line::Company | Line::Title | Line::Source | Line::OwnerId | Line::CompanyId => false,
         });
@@ -210,7 +205,7 @@ impl Layout {
         let mut contact = NewContact::default();
         let mut refused = Vec::new();
         let mut full_name = None;
-        for (line, index) in &self.lines {
+        for (line, index, header) in &self.lines {
             let Some(value) = self.line(cells, *index) else { continue };
             let place = match line {
                 Line::FirstName => &mut contact.first_name,
@@ -229,8 +224,11 @@ impl Layout {
                     continue;
                 }
             };
-            // The first of several columns for one value is the one that counts.
-            place.get_or_insert(value);
+            if place.is_none() {
+                *place = Some(value);
+            } else if place.as_deref() != Some(value.as_str()) {
+                contact.custom.insert(header.clone(), CustomValue::Text(value));
+            }
         }
         for point in &self.emails {
             self.add_emails(point, cells, &mut contact.emails);
@@ -260,6 +258,9 @@ impl Layout {
             self.take_full_name(&display, &mut contact);
         }
         self.add_json(cells, &mut contact, &mut refused);
+        if !self.own {
+            name_the_nameless(&mut contact);
+        }
         if refused.is_empty() { Ok(contact) } else { Err(refused) }
     }
 
@@ -473,6 +474,12 @@ impl Point {
     fn new(slot: Slot, value: usize) -> Self {
         Point { slot, value, label: None, as_typed: None }
     }
+}
+
+/// A header as the key of a custom field.
+fn custom_key(header: &str, index: usize) -> String {
+    let key: String = header.chars().filter(|c| !c.is_control()).take(MAX_LINE).collect();
+    if key.is_empty() { format!("column_{}", index + 1) } else { key }
 }
 
 fn is_my_contacts(tag: &str) -> bool {

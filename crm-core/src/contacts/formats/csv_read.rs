@@ -4,7 +4,7 @@
 //! complete record are csv-core's. Quotes are those of RFC 4180; a quote within an unquoted cell is text.
 //!
 //! A quoted cell may hold line ends. It counts as **unclosed** where the file ends in it, where the record
-//! grows over [`MAX_RECORD`], where text follows the quote that closes it some lines later (that quote
+//! grows over its limit, where text follows the quote that closes it some lines later (that quote
 //! opened another cell), and where a record of several lines has more cells than the header. Then only the first line
 //! of the record is refused; the lines up to the place where the fault showed are read one by one, each
 //! refused unless it has as many cells as the header (so the lines of a long note do not become contacts); after
@@ -13,7 +13,7 @@
 use super::csv_layout::{Cells, Layout};
 use super::csv_map::ColumnMap;
 use super::decode::Input;
-use super::{MAX_RECORD, ReadOptions, SourceRecord};
+use super::{ReadOptions, SourceRecord};
 use crate::error::{Error, Result};
 
 /// Characters that are found out to stand between cells.
@@ -21,13 +21,14 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 #[derive(Debug)]
 pub(super) struct CsvReader {
+    /// Bytes that a record may have.
+    limit: usize,
     map: ColumnMap,
     delimiter: Option<u8>,
     /// The last record ended in a CR, whose LF may follow.
     after_cr: bool,
     row: u64,
     scan: Scan,
-    first_line: FirstLine,
     /// Bytes from here on that are read line by line.
     by_line: usize,
     /// The rest of an overlong line is passed over.
@@ -74,7 +75,7 @@ struct CellBuffer {
 }
 
 impl CsvReader {
-    pub(super) fn new(options: ReadOptions) -> Result<Self> {
+    pub(super) fn new(options: ReadOptions, limit: usize) -> Result<Self> {
         if let Some(delimiter) = options.delimiter
             && (!delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n' | 0))
         {
@@ -85,12 +86,12 @@ impl CsvReader {
             ));
         }
         Ok(CsvReader {
+            limit,
             map: ColumnMap::parse(options.map)?,
             delimiter: options.delimiter,
             after_cr: false,
             row: 0,
             scan: Scan::default(),
-            first_line: FirstLine::default(),
             by_line: 0,
             skipping: false,
             cells: CellBuffer {
@@ -154,6 +155,11 @@ impl CsvReader {
         self.scan = Scan::default();
     }
 
+    /// What may stand between cells: all that could, until the header has been read.
+    fn delimiters(&self) -> Vec<u8> {
+        self.delimiter.map_or_else(|| DELIMITERS.to_vec(), |delimiter| vec![delimiter])
+    }
+
     /// Reads the header; `false` where more bytes are needed.
     fn read_header(&mut self, input: &mut Input) -> Result<bool> {
         loop {
@@ -164,26 +170,8 @@ impl CsvReader {
             if rest.is_empty() && input.ended() {
                 return Err(empty());
             }
-            let Some(delimiter) = self.delimiter else {
-                let Some(end) = self.first_line.end(rest, input.ended()) else {
-                    return if rest.len() > MAX_RECORD { Err(no_header()) } else { Ok(false) };
-                };
-                let line = rest.get(..end).unwrap_or_default();
-                match announced_delimiter(line) {
-                    Some(delimiter) => {
-                        self.delimiter = Some(delimiter);
-                        self.pass(input, end, true);
-                    }
-                    None if line.trim_ascii().is_empty() => {
-                        self.row += 1;
-                        self.pass(input, end, true);
-                    }
-                    None => self.delimiter = Some(sniff(line)),
-                }
-                continue;
-            };
-            let end = self.scan.advance(rest, delimiter, input.ended());
-            let length = match end {
+            let delimiters = self.delimiters();
+            let length = match self.scan.advance(rest, &delimiters, self.limit, input.ended()) {
                 End::Unknown => return Ok(false),
                 End::At(length) => length,
                 End::Unclosed(_) | End::TooLarge => return Err(no_header()),
@@ -194,10 +182,12 @@ impl CsvReader {
                 self.pass(input, length, true);
                 continue;
             }
-            if announced_delimiter(record).is_some() {
+            if let Some(announced) = announced_delimiter(record) {
+                self.delimiter.get_or_insert(announced);
                 self.pass(input, length, true);
                 continue;
             }
+            let delimiter = *self.delimiter.get_or_insert_with(|| sniff(record));
             let mut builder = csv_core::ReaderBuilder::new();
             self.cells.reader = builder.delimiter(delimiter).build();
             let text = input.text(record);
@@ -211,8 +201,8 @@ impl CsvReader {
     /// Reads the next record in the ordinary way.
     fn read_row(&mut self, input: &mut Input) -> Found {
         let rest = input.rest();
-        let delimiter = self.delimiter.unwrap_or(b',');
-        match self.scan.advance(rest, delimiter, input.ended()) {
+        match self.scan.advance(rest, &[self.delimiter.unwrap_or(b',')], self.limit, input.ended())
+        {
             End::Unknown => Found::Nothing,
             End::At(length) => {
                 let spans_lines = self.scan.second_line.is_some();
@@ -237,7 +227,7 @@ impl CsvReader {
                     self.row,
                     "row",
                     "record_too_large",
-                    format!("the row has more than {MAX_RECORD} bytes; split or shorten it"),
+                    format!("the row has more than {} bytes; split or shorten it", self.limit),
                 ))
             }
         }
@@ -264,7 +254,8 @@ impl CsvReader {
         }
         let line = rest.get(..end).unwrap_or_default();
         let mut scan = Scan::default();
-        let closed = scan.advance(line, self.delimiter.unwrap_or(b','), true) == End::At(end);
+        let closed =
+            scan.advance(line, &[self.delimiter.unwrap_or(b',')], self.limit, true) == End::At(end);
         let text = input.text(line);
         let cells = self.cells.split(&text);
         let width = self.layout.as_ref().map_or(0, Layout::width);
@@ -337,9 +328,9 @@ fn is_line_end(byte: u8) -> bool {
 
 impl Scan {
     /// Looks on for the end of the record that `bytes` begins with.
-    fn advance(&mut self, bytes: &[u8], delimiter: u8, ended: bool) -> End {
+    fn advance(&mut self, bytes: &[u8], delimiters: &[u8], limit: usize, ended: bool) -> End {
         for (offset, byte) in bytes.iter().copied().enumerate().skip(self.at) {
-            if offset >= MAX_RECORD {
+            if offset >= limit {
                 return if self.second_line.is_some() {
                     End::Unclosed(offset)
                 } else {
@@ -361,7 +352,7 @@ impl Scan {
                         self.at = offset;
                         return End::At(offset);
                     }
-                    if byte == delimiter {
+                    if delimiters.contains(&byte) {
                         ScanState::CellStart
                     } else if self.state == ScanState::QuoteSeen && self.second_line.is_some() {
                         return End::Unclosed(offset);
@@ -377,28 +368,6 @@ impl Scan {
             ScanState::Quoted => End::Unclosed(bytes.len()),
             ScanState::CellStart | ScanState::Plain | ScanState::QuoteSeen => End::At(bytes.len()),
         }
-    }
-}
-
-/// How far the end of the first line has been looked for, the delimiter being unknown.
-#[derive(Debug, Default)]
-struct FirstLine {
-    at: usize,
-    quoted: bool,
-}
-
-impl FirstLine {
-    fn end(&mut self, bytes: &[u8], ended: bool) -> Option<usize> {
-        for (offset, byte) in bytes.iter().copied().enumerate().skip(self.at) {
-            if byte == b'"' {
-                self.quoted = !self.quoted;
-            } else if is_line_end(byte) && !self.quoted {
-                *self = FirstLine::default();
-                return Some(offset);
-            }
-        }
-        self.at = bytes.len();
-        ended.then_some(bytes.len())
     }
 }
 

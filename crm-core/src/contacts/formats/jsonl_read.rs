@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::SourceRecord;
 use super::decode::Input;
-use super::{MAX_RECORD, SourceRecord};
 use crate::contacts::model::NewContact;
 use crate::email::shorten;
 use crate::error::FieldError;
@@ -12,8 +12,10 @@ use crate::error::FieldError;
 /// What an export holds besides the contact's details; the store decides these anew.
 const EXPORT_ONLY: &[&str] = &["id", "created_at", "updated_at", "deleted_at", "version"];
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct JsonLinesReader {
+    /// Bytes that a line may have.
+    limit: usize,
     row: u64,
     /// Bytes of the unfinished line that hold no line end.
     scanned: usize,
@@ -22,6 +24,10 @@ pub(super) struct JsonLinesReader {
 }
 
 impl JsonLinesReader {
+    pub(super) fn new(limit: usize) -> Self {
+        JsonLinesReader { limit, row: 0, scanned: 0, skipping: false }
+    }
+
     pub(super) fn next_record(&mut self, input: &mut Input) -> Option<SourceRecord> {
         loop {
             let rest = input.rest();
@@ -35,7 +41,7 @@ impl JsonLinesReader {
                 continue;
             }
             let length = end.unwrap_or(rest.len());
-            if length > MAX_RECORD {
+            if length > self.limit {
                 self.row += 1;
                 self.skipping = true;
                 self.scanned = 0;
@@ -43,7 +49,7 @@ impl JsonLinesReader {
                     self.row,
                     "line",
                     "record_too_large",
-                    format!("the line has more than {MAX_RECORD} bytes; split or shorten it"),
+                    format!("the line has more than {} bytes; split or shorten it", self.limit),
                 ));
             }
             if end.is_none() && (!input.ended() || rest.is_empty()) {

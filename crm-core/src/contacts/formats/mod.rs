@@ -237,6 +237,13 @@ pub struct RecordReader {
     format: FormatReader,
 }
 
+/// Bytes that a record may have.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    record: usize,
+    card: usize,
+}
+
 #[derive(Debug)]
 enum FormatReader {
     Csv(Box<CsvReader>),
@@ -252,8 +259,14 @@ impl RecordReader {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid): the options name an unknown field, name a
     /// column twice, or do not belong to the format.
     pub fn new(format: ImportFormat, options: ReadOptions) -> Result<Self> {
+        Self::with_limits(format, options, Limits { record: MAX_RECORD, card: MAX_CARD })
+    }
+
+    fn with_limits(format: ImportFormat, options: ReadOptions, limits: Limits) -> Result<Self> {
         let format = match format {
-            ImportFormat::Csv => FormatReader::Csv(Box::new(CsvReader::new(options)?)),
+            ImportFormat::Csv => {
+                FormatReader::Csv(Box::new(CsvReader::new(options, limits.record)?))
+            }
             ImportFormat::VCard | ImportFormat::JsonLines => {
                 if options != ReadOptions::default() {
                     return Err(Error::invalid_field(
@@ -263,9 +276,9 @@ impl RecordReader {
                     ));
                 }
                 if format == ImportFormat::VCard {
-                    FormatReader::VCard(VCardReader::default())
+                    FormatReader::VCard(VCardReader::new(limits))
                 } else {
-                    FormatReader::JsonLines(JsonLinesReader::default())
+                    FormatReader::JsonLines(JsonLinesReader::new(limits.record))
                 }
             }
         };

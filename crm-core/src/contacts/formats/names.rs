@@ -1,5 +1,7 @@
 //! Names and labels as people write them.
 
+use crate::contacts::model::{CustomValue, NewContact};
+
 /// A full name taken apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct NameParts {
@@ -103,6 +105,22 @@ pub(super) fn label(text: &str) -> Option<String> {
         _ => return Some(text.to_owned()),
     };
     Some(known.to_owned())
+}
+
+/// Address books keep companies, and people of whom only a nickname is known; a contact needs a name, an e-mail
+/// or a phone. So the nickname, else the company, is the name to show where there is nothing else.
+pub(super) fn name_the_nameless(contact: &mut NewContact) {
+    let named = [&contact.first_name, &contact.last_name, &contact.display_name];
+    if named.iter().any(|name| name.is_some())
+        || !contact.emails.is_empty()
+        || !contact.phones.is_empty()
+    {
+        return;
+    }
+    contact.display_name = match contact.custom.get("nickname") {
+        Some(CustomValue::Text(nickname)) => Some(nickname.clone()),
+        Some(CustomValue::Bool(_) | CustomValue::Number(_)) | None => contact.company.clone(),
+    };
 }
 
 /// Text of several lines as one, for a value that has only one.

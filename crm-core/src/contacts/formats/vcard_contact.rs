@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::decode::Input;
-use super::names::{label, one_line, split_full_name};
+use super::names::{label, name_the_nameless, one_line, split_full_name};
 use super::vcard_lines::{Escapes, Property, unfold};
 use super::vcard_write::PRODID;
 use crate::contacts::model::{
@@ -129,8 +129,11 @@ impl<'a> Builder<'a> {
                 let parts = property.components(self.input);
                 let mut parts =
                     parts.iter().map(|part| one_line(part)).filter(|part| !part.is_empty());
-                if self.contact.company.is_none() {
-                    self.contact.company = parts.next();
+                let organization = parts.next().unwrap_or_default();
+                if self.contact.company.is_none() && !organization.is_empty() {
+                    self.contact.company = Some(organization);
+                } else {
+                    self.custom("organization", &organization);
                 }
                 self.custom("department", &parts.collect::<Vec<_>>().join("; "));
             }
@@ -433,6 +436,9 @@ impl<'a> Builder<'a> {
         contact.addresses = self.addresses.into_iter().map(|(_, address)| address).collect();
         if contact.addresses.is_empty() {
             contact.addresses = self.written_addresses;
+        }
+        if !self.own {
+            name_the_nameless(&mut contact);
         }
         (Ok(contact), self.warnings)
     }

@@ -9,11 +9,12 @@
 use super::decode::Input;
 use super::vcard_contact::contact;
 use super::vcard_lines::{is_marker, marked};
-use super::{MAX_CARD, MAX_RECORD, SourceRecord};
+use super::{Limits, SourceRecord};
 use crate::error::{Error, FieldError, Result};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct VCardReader {
+    limits: Limits,
     row: u64,
     place: Place,
     /// Where the line begins that is looked at.
@@ -26,9 +27,8 @@ pub(super) struct VCardReader {
     junk: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Place {
-    #[default]
     Outside,
     Card {
         /// Cards within the card that are open.
@@ -41,6 +41,18 @@ enum Place {
 }
 
 impl VCardReader {
+    pub(super) fn new(limits: Limits) -> Self {
+        VCardReader {
+            limits,
+            row: 0,
+            place: Place::Outside,
+            line: 0,
+            scanned: 0,
+            mid_line: false,
+            junk: 0,
+        }
+    }
+
     pub(super) fn next_record(&mut self, input: &mut Input) -> Result<Option<SourceRecord>> {
         loop {
             let rest = input.rest();
@@ -68,12 +80,12 @@ impl VCardReader {
         let length = input.rest().len();
         self.scanned = length - self.line.min(length);
         let in_card = matches!(self.place, Place::Card { .. });
-        if in_card && length > MAX_CARD {
+        if in_card && length > self.limits.card {
             self.mid_line = true;
             self.drop_line(input, length);
             return Ok(Some(self.too_large()));
         }
-        if !in_card && self.scanned > MAX_RECORD {
+        if !in_card && self.scanned > self.limits.record {
             self.junk += u64::from(!self.mid_line && matches!(self.place, Place::Outside));
             self.mid_line = true;
             self.drop_line(input, length);
@@ -133,7 +145,7 @@ impl VCardReader {
         let rest = input.rest();
         let line = rest.get(self.line..end).unwrap_or_default();
         match &mut self.place {
-            Place::Card { .. } if end > MAX_CARD => {
+            Place::Card { .. } if end > self.limits.card => {
                 self.drop_line(input, end + 1);
                 Some(self.too_large())
             }
@@ -168,8 +180,11 @@ impl VCardReader {
                 None
             }
             Place::Outside | Place::Skipped(_) => {
-                let line =
-                    if line.len() > MAX_RECORD { b"-".as_slice() } else { line.trim_ascii() };
+                let line = if line.len() > self.limits.record {
+                    b"-".as_slice()
+                } else {
+                    line.trim_ascii()
+                };
                 if is_marker(line, b"BEGIN") {
                     let begins = self.line;
                     self.drop_line(input, begins);
@@ -229,7 +244,7 @@ impl VCardReader {
             self.row,
             "card",
             "record_too_large",
-            format!("the card has more than {MAX_CARD} bytes; make its picture smaller"),
+            format!("the card has more than {} bytes; make its picture smaller", self.limits.card),
         )
     }
 

@@ -3,7 +3,9 @@
 use super::neighbourhood::within;
 use super::nicknames::Nicknames;
 use super::query::{Query, Token, address_start};
-use super::score::{ACCEPTED, ALIKE, SAME, Score, Wanted, joined, score, stem};
+use super::score::{
+    ACCEPTED, ALIKE, Asked, JOINED, PARTED, SAME, Score, Wanted, less, score, stem,
+};
 use super::store::{Candidate, CandidateQuery, SearchStore, Stage, Tier, WordLookup};
 use super::terms::{CODE, ContactTerms, Term, marked};
 use crate::error::Result;
@@ -36,11 +38,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 8_000 }
+        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 4_000 }
     }
 }
 
-/// Queries of more tokens than this are long enough to be found with fewer typos in each.
+/// Tokens that a look-up considers together. Queries of more are long enough to be found by the longest
+/// ones, with fewer typos in each; all of them rank.
 const FORGIVING_TOKENS: usize = 4;
 /// Terms that a token can mean at most.
 const MAX_ALTERNATIVES: usize = 200;
@@ -91,12 +94,12 @@ pub async fn run(
 }
 
 fn rank(plans: &[Plan], found: &[Candidate], limits: Limits) -> Vec<Hit> {
+    let asked: Vec<Vec<Asked<'_>>> = plans.iter().map(Plan::asked).collect();
     let mut hits: Vec<(bool, Hit)> = found
         .iter()
         .filter_map(|candidate| {
             let terms = ContactTerms::decode(&candidate.terms).terms();
-            let scores = plans.iter().map(|plan| plan.score(&terms));
-            let best = scores.reduce(|a, b| if b.value > a.value { b } else { a })?;
+            let best = best_score(&asked, &terms);
             let hit = Hit { contact: candidate.contact, score: best.value };
             (hit.score >= MIN_SCORE).then_some((best.good, hit))
         })
@@ -135,7 +138,8 @@ impl Plan {
             })
             .collect();
         let mut segmentations = vec![(0..tokens.len()).collect::<Vec<_>>()];
-        for (at, pair) in tokens.windows(2).enumerate() {
+        let pairs = if tokens.len() <= FORGIVING_TOKENS { tokens } else { &[] };
+        for (at, pair) in pairs.windows(2).enumerate() {
             let [Token::Word { text: first, .. }, Token::Word { text: second, ends }] = pair else {
                 continue;
             };
@@ -176,6 +180,12 @@ impl Plan {
                     }
                 }
                 found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+                // Words that only begin like a short token must not crowd out its misspellings.
+                let mut beginnings = 0;
+                found.retain(|(value, _)| {
+                    beginnings += usize::from((SAME..1.0).contains(value));
+                    *value < SAME || *value >= 1.0 || beginnings <= MAX_ALTERNATIVES / 2
+                });
                 found.truncate(MAX_ALTERNATIVES);
                 found
             })
@@ -184,13 +194,16 @@ impl Plan {
         let alternatives = &self.alternatives;
         self.segmentations.retain(|segmentation| {
             segmentation.iter().all(|at| {
-                *at < tokens
-                    || alternatives
-                        .get(*at)
-                        .and_then(|found| found.first())
-                        .is_some_and(|(value, _)| *value >= ACCEPTED)
+                let best = alternatives.get(*at).and_then(|found| found.first());
+                *at < tokens || best.is_some_and(|(value, _)| *value >= ACCEPTED)
             })
         });
+    }
+
+    /// Whether a token has a term that is as near as `least`.
+    fn means(&self, at: usize, least: f32) -> bool {
+        let best = self.alternatives.get(at).and_then(|found| found.first());
+        best.is_some_and(|(value, _)| *value >= least)
     }
 
     fn group(&self, at: usize, least: f32) -> Vec<String> {
@@ -198,11 +211,27 @@ impl Plan {
         found.iter().filter(|(value, _)| *value >= least).map(|(_, word)| word.clone()).collect()
     }
 
+    /// The tokens of a segmentation that narrow the look-up: the longest, unless all are short.
+    fn narrowing(&self, segmentation: &[usize]) -> Vec<usize> {
+        let length = |at: usize| self.wanted.get(at).map_or(0, Wanted::length);
+        let longest = segmentation.iter().map(|at| length(*at)).max().unwrap_or(0);
+        let mut tokens: Vec<usize> = segmentation
+            .iter()
+            .copied()
+            .filter(|at| longest < NARROWING || length(*at) >= NARROWING)
+            .collect();
+        tokens.sort_by_key(|at| std::cmp::Reverse(length(*at)));
+        tokens.truncate(if longest < NARROWING { 2 } else { FORGIVING_TOKENS });
+        tokens
+    }
+
     /// The contacts that have every token as it was typed, or a nickname.
     fn exact_tier(&self, limits: Limits) -> Option<Tier> {
-        let groups: Vec<_> = (0..self.tokens()).map(|at| self.group(at, SAME)).collect();
-        let complete = !groups.is_empty() && groups.iter().all(|group| !group.is_empty());
-        complete.then(|| Tier {
+        let tokens: Vec<usize> = (0..self.tokens()).collect();
+        let complete = tokens.iter().all(|at| self.means(*at, SAME));
+        let groups: Vec<_> =
+            self.narrowing(&tokens).into_iter().map(|at| self.group(at, SAME)).collect();
+        (complete && !groups.is_empty()).then(|| Tier {
             limit_per_term: limits.candidates,
             ..tier(groups, limits, limits.candidates)
         })
@@ -210,22 +239,17 @@ impl Plan {
 
     /// The contacts that have every token in some form.
     fn full_tiers(&self, limits: Limits) -> Vec<Tier> {
-        let mut tiers = Vec::new();
-        for segmentation in &self.segmentations {
-            let narrows = |at: &usize| {
-                self.wanted.get(*at).is_some_and(|wanted| wanted.length() >= NARROWING)
-            };
-            let any_narrows = segmentation.iter().any(narrows);
-            let groups: Vec<_> = segmentation
-                .iter()
-                .filter(|at| !any_narrows || narrows(at))
-                .map(|at| self.group(*at, ACCEPTED))
-                .collect();
-            if !groups.is_empty() && groups.iter().all(|group| !group.is_empty()) {
-                tiers.push(tier(groups, limits, limits.candidates));
-            }
-        }
-        tiers
+        let complete = |segmentation: &&Vec<usize>| {
+            !segmentation.is_empty() && segmentation.iter().all(|at| self.means(*at, ACCEPTED))
+        };
+        let groups = |segmentation: &Vec<usize>| {
+            self.narrowing(segmentation).into_iter().map(|at| self.group(at, ACCEPTED)).collect()
+        };
+        self.segmentations
+            .iter()
+            .filter(complete)
+            .map(|segmentation| tier(groups(segmentation), limits, limits.candidates))
+            .collect()
     }
 
     /// The contacts that have one token and something like each other one.
@@ -243,7 +267,10 @@ impl Plan {
                     .collect::<Vec<_>>()
             })
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
-            .map(|groups| tier(groups, limits, limits.candidates / 2))
+            .map(|groups| Tier {
+                examine: limits.examine / 4,
+                ..tier(groups, limits, limits.candidates / 2)
+            })
             .collect()
     }
 
@@ -255,25 +282,34 @@ impl Plan {
             .into_iter()
             .map(|at| self.group(at, ACCEPTED))
             .filter(|group| !group.is_empty())
+            .take(FORGIVING_TOKENS + 1)
             .map(|group| tier(vec![group], limits, limits.candidates / 2))
             .collect()
     }
 
-    fn score(&self, terms: &[Term]) -> Score {
-        let mut best = Score { value: 0.0, good: false };
-        for segmentation in &self.segmentations {
-            let wanted: Vec<&Wanted> =
-                segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect();
-            let mut found = score(&wanted, terms);
-            if wanted.len() < self.tokens() {
-                found = joined(found);
-            }
+    /// The ways to read the query, to be scored.
+    fn asked(&self) -> Vec<Asked<'_>> {
+        let wanted = |segmentation: &Vec<usize>| {
+            Asked::new(segmentation.iter().filter_map(|at| self.wanted.get(*at)).collect())
+        };
+        self.segmentations.iter().map(wanted).collect()
+    }
+}
+
+fn best_score(plans: &[Vec<Asked<'_>>], terms: &[Term]) -> Score {
+    let mut best = Score { value: 0.0, good: false };
+    for (reading, plan) in plans.iter().enumerate() {
+        let tokens = plan.first().map_or(0, Asked::len);
+        let parted = if reading > 0 { PARTED } else { 0.0 };
+        for asked in plan {
+            let joined = if asked.len() < tokens { JOINED } else { 0.0 };
+            let found = less(score(asked, terms), parted + joined);
             if found.value > best.value {
                 best = found;
             }
         }
-        best
     }
+    best
 }
 
 fn tier(groups: Vec<Vec<String>>, limits: Limits, limit: usize) -> Tier {

@@ -121,11 +121,12 @@ impl MemoryIndex {
         else {
             return;
         };
-        let others: Vec<_> = groups
+        let read = groups.get(driver).map_or(0, count);
+        let others: Vec<Other<'_>> = groups
             .iter()
             .enumerate()
             .filter(|(at, _)| *at != driver)
-            .map(|(_, group)| group)
+            .map(|(_, group)| Other::new(group, read))
             .collect();
         let most = candidates.len() + tier.limit;
         let mut examine = tier.examine;
@@ -136,16 +137,38 @@ impl MemoryIndex {
                     break;
                 }
                 examine -= 1;
-                let has = |group: &&Vec<&BTreeSet<ContactId>>| {
-                    group.iter().any(|contacts| contacts.contains(contact))
-                };
-                if others.iter().all(has)
+                if others.iter().all(|group| group.has(contact))
                     && taken.insert(*contact)
                     && let Some(terms) = self.contacts.get(contact)
                 {
                     candidates.push(Candidate { contact: *contact, terms: terms.to_string() });
                 }
             }
+        }
+    }
+}
+
+/// A group that only narrows, in the form that is cheaper to ask.
+enum Other<'a> {
+    Gathered(HashSet<&'a ContactId>),
+    Apart(&'a [&'a BTreeSet<ContactId>]),
+}
+
+impl<'a> Other<'a> {
+    /// For being asked `reads` times.
+    fn new(group: &'a [&'a BTreeSet<ContactId>], reads: usize) -> Self {
+        let contacts: usize = group.iter().map(|contacts| contacts.len()).sum();
+        if contacts < reads.saturating_mul(group.len()) {
+            Other::Gathered(group.iter().copied().flatten().collect())
+        } else {
+            Other::Apart(group)
+        }
+    }
+
+    fn has(&self, contact: &ContactId) -> bool {
+        match self {
+            Other::Gathered(contacts) => contacts.contains(contact),
+            Other::Apart(group) => group.iter().any(|contacts| contacts.contains(contact)),
         }
     }
 }

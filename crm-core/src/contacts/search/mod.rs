@@ -2,7 +2,7 @@
 //!
 //! The domain turns a contact into [`ContactTerms`] and a [`Query`] into the terms that could be
 //! meant; a [`SearchStore`] only looks them up by equality and by prefix, so that every store finds the
-//! same. [`run`] does a search in two look-ups, in three where no contact has every word.
+//! same. [`run`] does a search in two look-ups.
 
 mod engine;
 #[cfg(feature = "memory")]
@@ -13,6 +13,8 @@ mod query;
 mod score;
 mod store;
 mod terms;
+#[cfg(all(test, feature = "memory"))]
+mod tests;
 
 pub use engine::{Hit, Limits, run};
 pub use neighbourhood::neighbourhood;

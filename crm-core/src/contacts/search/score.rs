@@ -1,25 +1,27 @@
 //! How well a contact answers a query, from 0 to 1.
 
 use super::query::Token;
-use super::terms::{ADDRESS, CODE, FORWARD, Field, REVERSED, Term};
+use super::terms::{ADDRESS, CODE, Field, Term, is_word};
 
 /// What a nickname is worth.
-const NICKNAME: f32 = 0.93;
+const NICKNAME: f32 = 0.82;
 /// From here on a term has enough letters in common with the token to be worth a look.
 pub(super) const ALIKE: f32 = 0.2;
 /// From here on a term is what the token asks for, if misspelt.
 pub(super) const ACCEPTED: f32 = 0.5;
 /// From here on it is so beyond doubt: the same, a nickname, a beginning, or one edit.
 pub(super) const GOOD: f32 = 0.7;
-/// From here on it is the word itself or a nickname.
-pub(super) const SAME: f32 = 0.92;
+/// From here on it is the word itself, a nickname, or nearly all of it.
+pub(super) const SAME: f32 = 0.82;
 /// What each word of the name that nobody asked for costs, and how many of them count.
 const UNASKED: f32 = 0.03;
 const MAX_UNASKED: u32 = 4;
 /// What a name in another order than the contact's costs.
 const SWAPPED: f32 = 0.005;
 /// What typing two words as one, or one as two, costs.
-const JOINED: f32 = 0.01;
+pub(super) const JOINED: f32 = 0.01;
+/// What reading an address as the words in it costs.
+pub(super) const PARTED: f32 = 0.05;
 
 /// Where a token is not met beyond doubt: how much the likeness of the names as a whole counts beside
 /// that of their words. Measured: recall is best, and flat, between 0.4 and 0.6.
@@ -75,46 +77,49 @@ impl Wanted {
     /// How near a term comes, 0 to 1: the same > nickname, beginning > one edit > two edits > some letters
     /// in common.
     pub(super) fn similarity(&self, term: &str) -> f32 {
-        match &self.token {
+        self.meets(term).unwrap_or_else(|| self.resembles(term))
+    }
+
+    /// How near a term that could be meant comes; `None` for others.
+    fn meets(&self, term: &str) -> Option<f32> {
+        let value = match &self.token {
             Token::Word { ends, .. } => match term.strip_prefix(CODE) {
-                Some(code) => self.beginning(code, *ends).unwrap_or(0.0),
-                None if term.starts_with([REVERSED, FORWARD, ADDRESS]) => 0.0,
-                None => self.word(term, *ends),
+                Some(code) => self.beginning(code, *ends)?,
+                None if !is_word(term) => return None,
+                None => self.word(term, *ends)?,
             },
             Token::Code(code) => match term.strip_prefix(CODE) {
                 Some(term) if term == code => 1.0,
-                Some(term) => self.beginning(term, true).unwrap_or(0.0),
+                Some(term) => self.beginning(term, true)?,
                 None if term == stem(code) => 0.75,
-                None => 0.0,
+                None => return None,
             },
             Token::Address(_) => {
-                let Some(term) = term.strip_prefix(ADDRESS) else { return 0.0 };
-                if term == self.text { 1.0 } else { self.beginning(term, true).unwrap_or(0.0) }
+                let term = term.strip_prefix(ADDRESS)?;
+                if term == self.text { 1.0 } else { self.beginning(term, true)? }
             }
             Token::Phone(phone) => {
                 if phone.whole.as_deref() == Some(term) {
-                    return 1.0;
+                    return Some(1.0);
                 }
-                let found = phone.starts.iter().position(|start| term.starts_with(start.as_str()));
-                let Some((at, start)) = found.and_then(|at| Some((at, phone.starts.get(at)?)))
-                else {
-                    return 0.0;
-                };
+                let mut starts = phone.starts.iter().enumerate();
+                let (at, start) = starts.find(|(_, start)| term.starts_with(start.as_str()))?;
                 let part = start.len() as f32 / term.len().max(1) as f32;
                 0.85 + 0.1 * part - 0.005 * at.min(9) as f32
             }
-        }
+        };
+        Some(value)
     }
 
-    fn word(&self, term: &str, ends: bool) -> f32 {
+    fn word(&self, term: &str, ends: bool) -> Option<f32> {
         if term == self.text {
-            return 1.0;
+            return Some(1.0);
         }
         if self.nicknames.iter().any(|name| name == term) {
-            return NICKNAME;
+            return Some(NICKNAME);
         }
         if let Some(value) = self.beginning(term, ends) {
-            return value;
+            return Some(value);
         }
         let length = term.chars().count();
         let longest = length.max(self.length);
@@ -132,17 +137,18 @@ impl Wanted {
             let start = if self.text.chars().next() == term.chars().next() { 0.01 } else { 0.0 };
             let share = 1.0 / longest as f32;
             match edits {
-                1 => return 0.79 - 0.25 * share + start,
-                2 if most >= 2 => return 0.66 - 0.6 * share + start,
-                3 if most >= 3 => return 0.52 - share + start,
+                1 => return Some(0.79 - 0.25 * share + start),
+                2 if most >= 2 => return Some(0.66 - 0.6 * share + start),
+                3 if most >= 3 => return Some(0.52 - share + start),
                 _ => {}
             }
         }
-        0.45 * self.common_pairs(term)
+        None
     }
 
-    /// The share of letter pairs that the words have in common (Dice's coefficient).
-    fn common_pairs(&self, term: &str) -> f32 {
+    /// What is left to a word that cannot be meant: the share of letter pairs in common (Dice's
+    /// coefficient), at less than half.
+    fn resembles(&self, term: &str) -> f32 {
         let (mut all, mut used) = (self.pairs.len(), 0_u64);
         for pair in pairs(term) {
             all += 1;
@@ -151,7 +157,7 @@ impl Wanted {
                 used |= 1 << at;
             }
         }
-        2.0 * used.count_ones() as f32 / all.max(1) as f32
+        0.9 * used.count_ones() as f32 / all.max(1) as f32
     }
 
     fn beginning(&self, term: &str, ends: bool) -> Option<f32> {
@@ -185,22 +191,23 @@ fn pairs(word: &str) -> impl Iterator<Item = (char, char)> {
     end.clone().chain(word.chars()).zip(word.chars().chain(end))
 }
 
-/// The share of the trigrams of both names that they have in common (Jaccard's index).
-fn trigrams_in_common(a: &[&str], b: &[&str]) -> f32 {
-    let trigrams = |words: &[&str]| {
-        let mut all: Vec<u64> = Vec::new();
-        for word in words {
-            let mut last = (0_u64, 0_u64);
-            for c in word.chars().map(u64::from).chain(std::iter::once(0)) {
-                all.push(last.0 << 42 | last.1 << 21 | c);
-                last = (last.1, c);
-            }
+/// The trigrams of words, two blanks before and one after each, sorted; a character has 21 bits.
+fn trigrams<'a>(words: impl Iterator<Item = &'a str>) -> Vec<u64> {
+    let mut all: Vec<u64> = Vec::with_capacity(32);
+    for word in words {
+        let mut last = (0_u64, 0_u64);
+        for c in word.chars().map(u64::from).chain(std::iter::once(0)) {
+            all.push(last.0 << 42 | last.1 << 21 | c);
+            last = (last.1, c);
         }
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    let (a, b) = (trigrams(a), trigrams(b));
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The share of all trigrams of two names that both have (Jaccard's index).
+fn in_common(a: &[u64], b: &[u64]) -> f32 {
     let common = a.iter().filter(|trigram| b.binary_search(trigram).is_ok()).count();
     common as f32 / (a.len() + b.len() - common).max(1) as f32
 }
@@ -214,18 +221,43 @@ pub(super) struct Score {
     pub(super) good: bool,
 }
 
-/// Scores a contact for tokens that must each be met by a term of its own.
-pub(super) fn score(wanted: &[&Wanted], terms: &[Term]) -> Score {
+/// One way to read the query: tokens that must each be met by a term of its own.
+pub(super) struct Asked<'a> {
+    wanted: Vec<&'a Wanted>,
+    trigrams: Vec<u64>,
+    /// Whether there are words among the tokens, so that the rest of a name counts.
+    by_name: bool,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(wanted: Vec<&'a Wanted>) -> Self {
+        let trigrams = trigrams(wanted.iter().map(|wanted| wanted.text.as_str()));
+        let by_name =
+            wanted.iter().any(|wanted| matches!(wanted.token, Token::Word { .. } | Token::Code(_)));
+        Asked { wanted, trigrams, by_name }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.wanted.len()
+    }
+}
+
+/// Scores a contact.
+pub(super) fn score(asked: &Asked<'_>, terms: &[Term]) -> Score {
+    let wanted = &asked.wanted;
     let mut pairs: Vec<(f32, usize, usize)> = Vec::with_capacity(wanted.len() * terms.len());
     for (asked, wanted) in wanted.iter().enumerate() {
         for (at, term) in terms.iter().enumerate() {
-            let alike = wanted.similarity(&term.text);
+            let alike = wanted.meets(&term.text).unwrap_or_else(|| {
+                // Words that are no name are no help unless they are meant.
+                if term.covers == 0 { 0.0 } else { wanted.resembles(&term.text) }
+            });
             if alike > 0.0 {
-                pairs.push((alike * worth(term.field), asked, at));
+                pairs.push((alike * worth(term), asked, at));
             }
         }
     }
-    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+    pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
     let mut met: Vec<Option<(f32, usize)>> = vec![None; wanted.len()];
     let mut covered = 0_u64;
     for (value, asked, at) in pairs {
@@ -241,41 +273,37 @@ pub(super) fn score(wanted: &[&Wanted], terms: &[Term]) -> Score {
     let mut good = true;
     for (wanted, met) in wanted.iter().zip(&met) {
         let value = met.map_or(0.0, |(value, _)| value);
-        good &= met
-            .and_then(|(_, at)| terms.get(at))
-            .is_some_and(|term| value >= GOOD * worth(term.field));
+        good &=
+            met.and_then(|(_, at)| terms.get(at)).is_some_and(|term| value >= GOOD * worth(term));
         sum += wanted.weight() * value;
         weights += wanted.weight();
     }
     let name: u64 = terms.iter().fold(0, |all, term| all | term.covers);
-    let unasked = (name & !covered).count_ones().min(MAX_UNASKED);
+    let unasked = if asked.by_name { (name & !covered).count_ones().min(MAX_UNASKED) } else { 0 };
     let places = met.iter().flatten().map(|(_, at)| *at);
     let swapped = !places.is_sorted();
     let mut value = sum / f32::max(weights, 1.0)
         - UNASKED * unasked as f32
         - if swapped { SWAPPED } else { 0.0 };
     if !good {
-        let own: Vec<&str> = terms
-            .iter()
-            .filter(|term| term.covers.count_ones() == 1)
-            .map(|term| term.text.as_str())
-            .collect();
-        let asked: Vec<&str> = wanted.iter().map(|wanted| wanted.text.as_str()).collect();
-        value = (1.0 - WHOLE) * value + WHOLE * trigrams_in_common(&asked, &own);
+        let names = terms.iter().filter(|term| term.covers.count_ones() == 1);
+        let own = trigrams(names.map(|term| term.text.as_str()));
+        value = (1.0 - WHOLE) * value + WHOLE * in_common(&asked.trigrams, &own);
     }
     Score { value: value.clamp(0.0, 1.0), good }
 }
 
-/// What a field's terms are worth beside the name's.
-const fn worth(field: Field) -> f32 {
-    match field {
+/// What a term is worth beside those of the name.
+fn worth(term: &Term) -> f32 {
+    match term.field {
         Field::First | Field::Last | Field::Display | Field::Phone => 1.0,
+        Field::Email if term.text.starts_with(ADDRESS) => 1.0,
         Field::Email => 0.95,
         Field::Company => 0.9,
     }
 }
 
-/// The score of a contact for tokens of which two were taken as one word.
-pub(super) fn joined(score: Score) -> Score {
-    Score { value: (score.value - JOINED).max(0.0), ..score }
+/// The score of a contact for tokens that were not taken as they were typed.
+pub(super) fn less(score: Score, cost: f32) -> Score {
+    Score { value: (score.value - cost).max(0.0), ..score }
 }

@@ -201,41 +201,38 @@ impl ContactTerms {
 
     /// Every term with its place; the words of the name first, in their order.
     pub(super) fn terms(&self) -> Vec<Term> {
-        let mut terms = Vec::with_capacity(self.entries.len() * 2);
+        let mut names = Vec::with_capacity(self.entries.len() * 3);
+        let mut others = Vec::with_capacity(self.entries.len() * 2);
         let named = self.entries.iter().filter(|entry| entry.field.is_name());
         for (bit, entry) in (0..).zip(named) {
             let covers = 1_u64.checked_shl(bit).unwrap_or(0);
-            terms.push(Term { text: marked(&entry.text), field: entry.field, covers });
+            names.push(Term { text: marked(&entry.text), field: entry.field, covers });
         }
-        let names = terms.clone();
+        let of = |field| names.iter().filter(move |term| term.field == field);
         for field in [Field::First, Field::Last] {
-            let words: Vec<&Term> = names.iter().filter(|term| term.field == field).collect();
-            join(&words, &mut terms);
+            join(of(field), &mut others);
         }
         for name in &names {
-            parts_of_unspaced(name, &mut terms);
+            parts_of_unspaced(name, &mut others);
         }
-        let last = names.iter().filter(|term| term.field == Field::Last);
-        let family_first: Vec<&Term> =
-            last.chain(names.iter().filter(|term| term.field == Field::First)).collect();
-        if family_first.len() > 1
-            && family_first.iter().all(|term| term.text.chars().all(is_unspaced))
-        {
-            join(&family_first, &mut terms);
+        let family_first = of(Field::Last).chain(of(Field::First));
+        if family_first.clone().all(|term| term.text.chars().all(is_unspaced)) {
+            join(family_first, &mut others);
         }
         for entry in &self.entries {
             match entry.field {
                 Field::First | Field::Last | Field::Display => {}
                 Field::Company => {
                     let term = Term { text: marked(&entry.text), field: Field::Company, covers: 0 };
-                    parts_of_unspaced(&term, &mut terms);
-                    terms.push(term);
+                    parts_of_unspaced(&term, &mut others);
+                    others.push(term);
                 }
-                Field::Email => email_terms(&entry.text, &names, &mut terms),
-                Field::Phone => phone_terms(&entry.text, &mut terms),
+                Field::Email => email_terms(&entry.text, &names, &mut others),
+                Field::Phone => phone_terms(&entry.text, &mut others),
             }
         }
-        terms
+        names.append(&mut others);
+        names
     }
 }
 
@@ -250,7 +247,8 @@ pub(super) fn marked(word: &str) -> String {
 }
 
 /// Neighbouring words written as one, and all of them: `van der Berg` is found as `vanderberg`.
-fn join(words: &[&Term], terms: &mut Vec<Term>) {
+fn join<'a>(words: impl Iterator<Item = &'a Term>, terms: &mut Vec<Term>) {
+    let words: Vec<&Term> = words.collect();
     let joined = |words: &[&Term]| {
         let text = words.iter().map(|term| term.text.trim_start_matches(CODE)).collect::<String>();
         let text: String = text.chars().take(crate::text::MAX_WORD).collect();
@@ -260,7 +258,7 @@ fn join(words: &[&Term], terms: &mut Vec<Term>) {
     };
     terms.extend(words.windows(2).map(joined));
     if words.len() > 2 {
-        terms.push(joined(words));
+        terms.push(joined(&words));
     }
 }
 

@@ -17,6 +17,12 @@ fn a_bad_line_never_loses_a_good_one() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let ada = one(ImportFormat::JsonLines, "\u{feff}{\"first_name\":\"Ada\"}\n");
+    assert_eq!(ada.first_name.as_deref(), Some("Ada"));
+}
+
+#[test]
 fn formats_have_names() {
     for format in ImportFormat::ALL {
         assert_eq!(format.name().parse::<ImportFormat>().unwrap(), *format);

@@ -1,0 +1,2 @@
+pub struct Divergence;
+pub fn differential() {}

@@ -1,0 +1,133 @@
+//! What a case works with.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crm_core::contacts::store::ContactQuery;
+use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
+use crm_core::events::{EventPosition, RecordedEvent};
+use crm_core::identity::NewUser;
+use crm_core::ports::Store;
+use crm_core::tenancy::{NewTenant, System};
+use crm_core::{Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session};
+
+use crate::clock::{SeededRandomness, TestClock};
+use crate::factory::{Factory, Fresh};
+use crate::faulty::FaultyStore;
+
+/// More than any case writes.
+pub(crate) const ALL: usize = 10_000;
+
+/// A fresh store, a CRM over it, and the clock that both go by.
+pub(crate) struct Env {
+    pub(crate) crm: Crm,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: TestClock,
+    _keep: Box<dyn Any + Send + Sync>,
+}
+
+impl Env {
+    pub(crate) async fn new(factory: &dyn Factory) -> Result<Self> {
+        let Fresh { store, keep } = factory.fresh().await?;
+        let clock = TestClock::default();
+        let crm = Crm::builder(FaultyStore::new(Arc::clone(&store)))
+            .clock(clock.clone())
+            .randomness(SeededRandomness::new(7))
+            .build()?;
+        Ok(Env { crm, store, clock, _keep: keep })
+    }
+
+    pub(crate) fn system(&self) -> System {
+        self.crm.system("prove what the store does").unwrap()
+    }
+
+    /// The operator's session in a new tenant.
+    pub(crate) async fn tenant(&self, slug: &str) -> Session {
+        let system = self.system();
+        let (tenant, _) = system.create_tenant(new_tenant(slug)).await.unwrap();
+        system.session(tenant.id).await.unwrap()
+    }
+
+    /// The session of a new user of the session's tenant.
+    pub(crate) async fn colleague(&self, session: &Session, name: &str, role: Role) -> Session {
+        let email = format!("{name}@colleagues.example");
+        let new = NewUser { email, full_name: Some(name.to_owned()), role };
+        let user = session.users().create(new).await.unwrap();
+        let principal = Principal::User { tenant: session.scope().tenant(), user: user.id };
+        self.crm.session(principal).await.unwrap()
+    }
+
+    /// Every contact that the filter means, straight from the store.
+    pub(crate) async fn contacts(&self, session: &Session, filter: ContactFilter) -> Vec<Contact> {
+        let query = ContactQuery { filter, limit: ALL, ..ContactQuery::default() };
+        self.store.contacts(session.scope(), &query).await.unwrap()
+    }
+
+    /// Every contact of the tenant, in use or deleted.
+    pub(crate) async fn all_contacts(&self, session: &Session) -> Vec<Contact> {
+        let filter = ContactFilter { deleted: Deleted::Include, ..ContactFilter::default() };
+        self.contacts(session, filter).await
+    }
+
+    /// Every event of the tenant.
+    pub(crate) async fn events(&self, session: &Session) -> Vec<RecordedEvent> {
+        self.store.events_after(session.scope(), EventPosition::START, ALL).await.unwrap()
+    }
+}
+
+pub(crate) fn new_tenant(slug: &str) -> NewTenant {
+    NewTenant {
+        name: format!("Tenant {slug}"),
+        slug: Some(slug.parse().unwrap()),
+        default_region: "US".parse().unwrap(),
+        owner_email: format!("owner@{slug}.example"),
+        owner_name: None,
+    }
+}
+
+/// What making these contacts would write, as one unit.
+pub(crate) async fn plan_all(
+    session: &Session,
+    contacts: impl IntoIterator<Item = NewContact>,
+) -> (Vec<Contact>, Changes) {
+    let mut planned: Option<(Vec<Contact>, Changes)> = None;
+    for new in contacts {
+        let (contact, changes) = session.contacts().plan_create(new).await.unwrap();
+        planned = Some(match planned {
+            None => (vec![contact], changes),
+            Some((mut contacts, before)) => {
+                contacts.push(contact);
+                (contacts, before.and(changes).unwrap())
+            }
+        });
+    }
+    planned.expect("at least one contact")
+}
+
+/// The contacts that a search finds, the best first.
+pub(crate) async fn search(session: &Session, text: &str) -> Vec<ContactId> {
+    let hits = session.contacts().search(text, &Page::first(Page::MAX_LIMIT)).await.unwrap();
+    hits.items.into_iter().map(|hit| hit.contact.id).collect()
+}
+
+pub(crate) fn ids(contacts: &[Contact]) -> Vec<ContactId> {
+    contacts.iter().map(|contact| contact.id).collect()
+}
+
+/// The error of an operation that must be refused with `kind`.
+#[track_caller]
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) -> Error {
+    let error = result.expect_err("the operation must be refused");
+    assert_eq!(error.kind(), kind, "{error:?}");
+    error
+}
+
+/// Every order of a list of contacts.
+pub(crate) const ORDERS: [(ContactSort, bool); 6] = [
+    (ContactSort::CreatedAt, false),
+    (ContactSort::CreatedAt, true),
+    (ContactSort::UpdatedAt, false),
+    (ContactSort::UpdatedAt, true),
+    (ContactSort::LastName, false),
+    (ContactSort::LastName, true),
+];

@@ -1,0 +1,240 @@
+//! A store that fails on demand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use crm_core::activities::store::ActivityQuery;
+use crm_core::activities::{Activity, ActivityFilter, StatsGroup, StatsGroupBy};
+use crm_core::audit::{AuditEntry, AuditQuery};
+use crm_core::companies::{Company, CompanyKey};
+use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
+use crm_core::contacts::store::ContactQuery;
+use crm_core::contacts::{Contact, ContactFilter, ContactKey};
+use crm_core::events::{EventPosition, RecordedEvent};
+use crm_core::identity::User;
+use crm_core::ports::{
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
+    Store, TenancyStore,
+};
+use crm_core::tenancy::{Slug, Tenant};
+use crm_core::{
+    ActivityId, Changes, CompanyId, ContactId, Error, Result, SystemScope, TenantId, TenantScope,
+    UserId,
+};
+use uuid::Uuid;
+
+/// Passes every call on to another store, but for one that it fails with `unavailable` before the
+/// store hears of it. Clones share the count.
+pub struct FaultyStore<S: ?Sized> {
+    store: Arc<S>,
+    /// Calls until the one that fails, which is the one that finds 1; 0 for none.
+    left: Arc<AtomicU64>,
+}
+
+impl<S: Store + ?Sized> FaultyStore<S> {
+    /// A store that passes every call on, until it is told to fail one.
+    pub fn new(store: Arc<S>) -> Self {
+        FaultyStore { store, left: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// Fails the `n`-th call from now on, counted from 1, and only that; 0 fails none.
+    pub fn fail_call(&self, n: u64) {
+        self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// Whether the failure that was asked for has happened.
+    pub fn has_failed(&self) -> bool {
+        self.left.load(Ordering::SeqCst) == 0
+    }
+
+    fn reach(&self) -> Result<&S> {
+        let count = |left: u64| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count) {
+            Ok(1) => Err(Error::unavailable("the store cannot be reached", "a planted failure")),
+            Ok(_) | Err(_) => Ok(&self.store),
+        }
+    }
+}
+
+impl<S: ?Sized> Clone for FaultyStore<S> {
+    fn clone(&self) -> Self {
+        FaultyStore { store: Arc::clone(&self.store), left: Arc::clone(&self.left) }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for FaultyStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyStore").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for FaultyStore<S> {
+    async fn commit(&self, changes: Changes) -> Result<()> {
+        self.reach()?.commit(changes).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> TenancyStore for FaultyStore<S> {
+    async fn tenant(&self, scope: &SystemScope, id: TenantId) -> Result<Option<Tenant>> {
+        self.reach()?.tenant(scope, id).await
+    }
+
+    async fn tenant_by_slug(&self, scope: &SystemScope, slug: &Slug) -> Result<Option<Tenant>> {
+        self.reach()?.tenant_by_slug(scope, slug).await
+    }
+
+    async fn tenants(
+        &self,
+        scope: &SystemScope,
+        after: Option<&Slug>,
+        limit: usize,
+    ) -> Result<Vec<Tenant>> {
+        self.reach()?.tenants(scope, after, limit).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> IdentityStore for FaultyStore<S> {
+    async fn user(&self, scope: &TenantScope, id: UserId) -> Result<Option<User>> {
+        self.reach()?.user(scope, id).await
+    }
+
+    async fn principal(
+        &self,
+        scope: &SystemScope,
+        tenant: TenantId,
+        id: UserId,
+    ) -> Result<Option<User>> {
+        self.reach()?.principal(scope, tenant, id).await
+    }
+
+    async fn users(
+        &self,
+        scope: &TenantScope,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<User>> {
+        self.reach()?.users(scope, after, limit).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> CompanyStore for FaultyStore<S> {
+    async fn company(&self, scope: &TenantScope, id: CompanyId) -> Result<Option<Company>> {
+        self.reach()?.company(scope, id).await
+    }
+
+    async fn companies_by_keys(
+        &self,
+        scope: &TenantScope,
+        keys: &[CompanyKey],
+    ) -> Result<Vec<Company>> {
+        self.reach()?.companies_by_keys(scope, keys).await
+    }
+
+    async fn companies(
+        &self,
+        scope: &TenantScope,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Company>> {
+        self.reach()?.companies(scope, after, limit).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> ContactStore for FaultyStore<S> {
+    async fn contact(&self, scope: &TenantScope, id: ContactId) -> Result<Option<Contact>> {
+        self.reach()?.contact(scope, id).await
+    }
+
+    async fn contacts_by_ids(
+        &self,
+        scope: &TenantScope,
+        ids: &[ContactId],
+    ) -> Result<Vec<Contact>> {
+        self.reach()?.contacts_by_ids(scope, ids).await
+    }
+
+    async fn contacts_by_keys(
+        &self,
+        scope: &TenantScope,
+        keys: &[ContactKey],
+    ) -> Result<Vec<(ContactKey, ContactId)>> {
+        self.reach()?.contacts_by_keys(scope, keys).await
+    }
+
+    async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>> {
+        self.reach()?.contacts(scope, query).await
+    }
+
+    async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
+        self.reach()?.count_contacts(scope, filter).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> SearchStore for FaultyStore<S> {
+    async fn find_words(&self, scope: &TenantScope, lookup: &WordLookup) -> Result<Vec<String>> {
+        self.reach()?.find_words(scope, lookup).await
+    }
+
+    async fn find_candidates(
+        &self,
+        scope: &TenantScope,
+        query: &CandidateQuery,
+    ) -> Result<Vec<Candidate>> {
+        self.reach()?.find_candidates(scope, query).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> ActivityStore for FaultyStore<S> {
+    async fn activity(&self, scope: &TenantScope, id: ActivityId) -> Result<Option<Activity>> {
+        self.reach()?.activity(scope, id).await
+    }
+
+    async fn activities(
+        &self,
+        scope: &TenantScope,
+        query: &ActivityQuery,
+    ) -> Result<Vec<Activity>> {
+        self.reach()?.activities(scope, query).await
+    }
+
+    async fn activity_stats(
+        &self,
+        scope: &TenantScope,
+        filter: &ActivityFilter,
+        group_by: StatsGroupBy,
+    ) -> Result<Vec<StatsGroup>> {
+        self.reach()?.activity_stats(scope, filter, group_by).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> EventStore for FaultyStore<S> {
+    async fn events_after(
+        &self,
+        scope: &TenantScope,
+        position: EventPosition,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>> {
+        self.reach()?.events_after(scope, position, limit).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> AuditStore for FaultyStore<S> {
+    async fn audit_entries(
+        &self,
+        scope: &TenantScope,
+        query: &AuditQuery,
+    ) -> Result<Vec<AuditEntry>> {
+        self.reach()?.audit_entries(scope, query).await
+    }
+}

@@ -1,0 +1,71 @@
+//! Tenants.
+
+use crm_core::tenancy::{Slug, Tenant};
+use crm_core::{ErrorKind, TenantId};
+
+use crate::case::cases;
+use crate::env::{ALL, new_tenant, refused};
+
+cases! {
+    async fn tenant_is_found(env: &Env) {
+        let system = env.system();
+        let mut new = new_tenant("acme");
+        new.name = "Ácme & Söhne 🦀".into();
+        new.default_region = "DE".parse().unwrap();
+        let (tenant, owner) = system.create_tenant(new).await.unwrap();
+        let (other, _) = system.create_tenant(new_tenant("other")).await.unwrap();
+
+        let found = env.store.tenant(system.scope(), tenant.id).await.unwrap();
+        assert_eq!(found, Some(tenant.clone()), "by id");
+        let found = env.store.tenant_by_slug(system.scope(), &tenant.slug).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&tenant), "by slug");
+        let found = env.store.tenant_by_slug(system.scope(), &other.slug).await.unwrap();
+        assert_eq!(found, Some(other), "the other one by its slug");
+        let found = env.store.principal(system.scope(), tenant.id, owner.id).await.unwrap();
+        assert_eq!(found, Some(owner), "its owner");
+
+        let unknown = TenantId::from_uuid(uuid::Uuid::from_u128(1));
+        assert_eq!(env.store.tenant(system.scope(), unknown).await.unwrap(), None);
+        let unknown: Slug = "nobody".parse().unwrap();
+        assert_eq!(env.store.tenant_by_slug(system.scope(), &unknown).await.unwrap(), None);
+    }
+
+    async fn tenant_slug_is_unique(env: &Env) {
+        let system = env.system();
+        let (first, _) = system.create_tenant(new_tenant("acme")).await.unwrap();
+        let mut second = new_tenant("acme");
+        second.owner_email = "somebody@else.example".into();
+        let error = refused(system.create_tenant(second).await, ErrorKind::AlreadyExists);
+        assert_eq!(error.existing_id(), Some(first.id.as_uuid()), "the holder is named");
+        let tenants = env.store.tenants(system.scope(), None, ALL).await.unwrap();
+        assert_eq!(tenants, [first], "the refused tenant left nothing behind");
+    }
+
+    async fn tenants_are_listed_by_slug(env: &Env) {
+        let system = env.system();
+        // In the order of bytes the dash comes before digits, and digits before letters.
+        let mut slugs = ["b-1", "aa", "b1", "zz-top", "a-b", "b0", "a0", "ba"].map(String::from);
+        for slug in &slugs {
+            system.create_tenant(new_tenant(slug)).await.unwrap();
+        }
+        slugs.sort();
+        let names = |tenants: &[Tenant]| -> Vec<String> {
+            tenants.iter().map(|tenant| tenant.slug.to_string()).collect()
+        };
+        let all = env.store.tenants(system.scope(), None, ALL).await.unwrap();
+        assert_eq!(names(&all), slugs);
+
+        for limit in [1, 3, slugs.len()] {
+            let mut walked = Vec::new();
+            let mut after: Option<Slug> = None;
+            loop {
+                let page = env.store.tenants(system.scope(), after.as_ref(), limit).await.unwrap();
+                assert!(page.len() <= limit, "{} tenants on a page of {limit}", page.len());
+                let Some(last) = page.last() else { break };
+                after = Some(last.slug.clone());
+                walked.extend(page);
+            }
+            assert_eq!(walked, all, "pages of {limit}");
+        }
+    }
+}
