@@ -11,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use uuid::Uuid;
 
 use crate::error::is_taken;
-use crate::readers::aside;
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
 use crate::writer::Refused;
 use crate::{SqliteStore, search};
@@ -205,24 +204,25 @@ impl ContactStore for SqliteStore {
     }
 
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
-        let (store, scope, filter) = (self.clone(), scope.clone(), filter.clone());
-        aside(move || {
-            store.readers().read_snapshot_in(&scope, |connection, tenant| {
-                let mut total = 0;
-                for deleted in states(filter.deleted) {
-                    let mut conditions = Conditions::new(tenant, *deleted);
-                    conditions.filter(&filter, None);
-                    let sql = format!("SELECT count(*) FROM contact WHERE {}", conditions.sql);
-                    total += connection
-                        .prepare_cached(&sql)?
-                        .query_row(params_from_iter(conditions.values), |row| {
-                            row.get::<_, u64>(0)
-                        })?;
-                }
-                Ok(total)
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.aside()
+            .run(move |readers| {
+                readers.read_snapshot_in(&scope, |connection, tenant| {
+                    let mut total = 0;
+                    for deleted in states(filter.deleted) {
+                        let mut conditions = Conditions::new(tenant, *deleted);
+                        conditions.filter(&filter, None);
+                        let sql = format!("SELECT count(*) FROM contact WHERE {}", conditions.sql);
+                        total += connection
+                            .prepare_cached(&sql)?
+                            .query_row(params_from_iter(conditions.values), |row| {
+                                row.get::<_, u64>(0)
+                            })?;
+                    }
+                    Ok(total)
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

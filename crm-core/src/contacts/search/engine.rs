@@ -173,8 +173,9 @@ impl Plan {
             .map(|wanted| {
                 let mut found: Vec<(f32, String)> = words
                     .iter()
-                    .map(|word| (wanted.similarity(word), word.clone()))
+                    .map(|word| (wanted.similarity(word), word))
                     .filter(|(value, _)| *value >= ALIKE)
+                    .map(|(value, word)| (value, word.clone()))
                     .collect();
                 for name in &wanted.nicknames {
                     if !found.iter().any(|(_, word)| word == name) {
@@ -269,10 +270,7 @@ impl Plan {
                     .collect::<Vec<_>>()
             })
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
-            .map(|groups| Tier {
-                examine: limits.examine / 4,
-                ..tier(groups, limits, limits.near)
-            })
+            .map(|groups| Tier { examine: limits.examine / 4, ..tier(groups, limits, limits.near) })
             .collect()
     }
 
