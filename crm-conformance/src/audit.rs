@@ -107,6 +107,7 @@ cases! {
                         break;
                     }
                     walked.extend(page);
+                    assert!(walked.len() < ALL, "the pages have no end");
                 }
                 assert_eq!(walked, all, "pages of {limit}");
             }

@@ -121,6 +121,7 @@ cases! {
         assert_eq!(second.version, 2);
 
         // Sixteen callers name the same version: the commit lets one of them through.
+        env.door.gather_commits(16);
         let versions = (0..16).map(|number| {
             let session = session.clone();
             let patch = titled(&format!("caller {number}"));
@@ -147,6 +148,7 @@ cases! {
         let session = env.tenant("acme").await;
         for round in 0..5 {
             let email = format!("round{round}@example.com");
+            env.door.gather_commits(16);
             let creates = (0..16).map(|number| {
                 let session = session.clone();
                 let new = NewContact::named("Caller", number.to_string()).email(&email);
@@ -173,6 +175,7 @@ cases! {
         // No more callers than the core tries: each failed try is another caller's success.
         const CALLERS: usize = 8;
         for round in 0..8 {
+            env.door.gather_commits(CALLERS as u64);
             let updates = (0..CALLERS).map(|caller| {
                 let session = session.clone();
                 let value = Some(CustomValue::Bool(true));

@@ -21,6 +21,8 @@ pub(crate) const ALL: usize = 10_000;
 /// A fresh store, a CRM over it, and the clock that both go by.
 pub(crate) struct Env {
     pub(crate) crm: Crm,
+    /// The store as the CRM sees it.
+    pub(crate) door: FaultyStore<dyn Store>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: TestClock,
     _keep: Box<dyn Any + Send + Sync>,
@@ -30,11 +32,12 @@ impl Env {
     pub(crate) async fn new(factory: &dyn Factory) -> Result<Self> {
         let Fresh { store, keep } = factory.fresh().await?;
         let clock = TestClock::default();
-        let crm = Crm::builder(FaultyStore::new(Arc::clone(&store)))
+        let door = FaultyStore::new(Arc::clone(&store));
+        let crm = Crm::builder(door.clone())
             .clock(clock.clone())
             .randomness(SeededRandomness::new(7))
             .build()?;
-        Ok(Env { crm, store, clock, _keep: keep })
+        Ok(Env { crm, door, store, clock, _keep: keep })
     }
 
     pub(crate) fn system(&self) -> System {

@@ -52,6 +52,7 @@ cases! {
                 let Some(last) = page.last() else { break };
                 position = last.position;
                 walked.extend(ids(&page));
+                assert!(walked.len() < ALL, "the pages have no end");
             }
             assert_eq!(walked, ids(&all), "pages of {limit}");
         }

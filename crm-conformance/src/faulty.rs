@@ -1,4 +1,4 @@
-//! A store that fails on demand.
+//! A store that fails on demand, or lets others be faster.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,18 +25,27 @@ use crm_core::{
 };
 use uuid::Uuid;
 
+/// How often a commit looks for the others that it waits for, before it goes on without them.
+const PATIENCE: usize = 1_000_000;
+
 /// Passes every call on to another store, but for one that it fails with `unavailable` before the
 /// store hears of it. Clones share the count.
 pub struct FaultyStore<S: ?Sized> {
     store: Arc<S>,
     /// Calls until the one that fails, which is the one that finds 1; 0 for none.
     left: Arc<AtomicU64>,
+    /// Commits that still have to come before those that wait may go on.
+    awaited: Arc<AtomicU64>,
 }
 
 impl<S: Store + ?Sized> FaultyStore<S> {
     /// A store that passes every call on, until it is told to fail one.
     pub fn new(store: Arc<S>) -> Self {
-        FaultyStore { store, left: Arc::new(AtomicU64::new(0)) }
+        FaultyStore {
+            store,
+            left: Arc::new(AtomicU64::new(0)),
+            awaited: Arc::new(AtomicU64::new(0)),
+        }
     }
 
     /// Fails the `n`-th call from now on, counted from 1, and only that; 0 fails none.
@@ -44,9 +53,29 @@ impl<S: Store + ?Sized> FaultyStore<S> {
         self.left.store(n, Ordering::SeqCst);
     }
 
+    /// Makes the next `n` commits wait for each other, so that every caller has read before the
+    /// first of them writes. One that does not come is not waited for without end.
+    pub fn gather_commits(&self, n: u64) {
+        self.awaited.store(n, Ordering::SeqCst);
+    }
+
     /// Whether the failure that was asked for has happened.
     pub fn has_failed(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0
+    }
+
+    /// Counts this commit and lets other tasks run until all that are awaited have come.
+    async fn meet(&self) {
+        let count = |awaited: u64| awaited.checked_sub(1);
+        if self.awaited.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_err() {
+            return;
+        }
+        for _ in 0..PATIENCE {
+            if self.awaited.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn reach(&self) -> Result<&S> {
@@ -60,7 +89,11 @@ impl<S: Store + ?Sized> FaultyStore<S> {
 
 impl<S: ?Sized> Clone for FaultyStore<S> {
     fn clone(&self) -> Self {
-        FaultyStore { store: Arc::clone(&self.store), left: Arc::clone(&self.left) }
+        FaultyStore {
+            store: Arc::clone(&self.store),
+            left: Arc::clone(&self.left),
+            awaited: Arc::clone(&self.awaited),
+        }
     }
 }
 
@@ -73,7 +106,9 @@ impl<S: ?Sized> fmt::Debug for FaultyStore<S> {
 #[async_trait]
 impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn commit(&self, changes: Changes) -> Result<()> {
-        self.reach()?.commit(changes).await
+        let store = self.reach()?;
+        self.meet().await;
+        store.commit(changes).await
     }
 }
 

@@ -53,6 +53,7 @@ cases! {
                 let Some(last) = page.last() else { break };
                 after = Some(last.id.as_uuid());
                 walked.extend(page);
+                assert!(walked.len() < ALL, "the pages have no end");
             }
             assert_eq!(walked, all, "pages of {limit}");
         }

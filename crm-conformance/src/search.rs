@@ -1,6 +1,6 @@
 //! Search, as far as a store takes part in it.
 
-use crm_core::contacts::search::{CandidateQuery, Tier, WordLookup, neighbourhood};
+use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighbourhood};
 use crm_core::contacts::{ContactPatch, NewContact};
 use crm_core::{ContactId, Patch, Session};
 
@@ -22,13 +22,17 @@ fn tier(groups: &[&[&str]]) -> Tier {
         groups: groups.iter().map(group).collect(),
         count: ALL,
         limit: ALL,
+        limit_per_term: ALL,
         examine: ALL,
-        unless_found: ALL,
     }
 }
 
 async fn candidates(env: &Env, session: &Session, tiers: Vec<Tier>) -> Vec<ContactId> {
-    let query = CandidateQuery { tiers };
+    staged(env, session, vec![Stage { unless_found: ALL, tiers }]).await
+}
+
+async fn staged(env: &Env, session: &Session, stages: Vec<Stage>) -> Vec<ContactId> {
+    let query = CandidateQuery { stages };
     let found = env.store.find_candidates(session.scope(), &query).await.unwrap();
     found.into_iter().map(|candidate| candidate.contact).collect()
 }
@@ -65,11 +69,11 @@ cases! {
         let new = NewContact::named("Ada", "Byron").email("ada@old.example").company("Babbage");
         let ada = contacts.create(new).await.unwrap();
         let mary = contacts.create(NewContact::named("Mary", "Byron")).await.unwrap();
-        assert_eq!(search(&session, "ada byron").await, [ada.id]);
-        assert_eq!(search(&session, "babbage").await, [ada.id]);
-        let mut found = search(&session, "byron").await;
-        found.sort();
-        assert_eq!(found, [ada.id, mary.id]);
+        let with = async |term: &str| candidates(env, &session, vec![tier(&[&[term]])]).await;
+        assert_eq!(search(&session, "ada byron").await[0], ada.id);
+        assert_eq!(search(&session, "mary byron").await[0], mary.id);
+        assert_eq!(with("byron").await, [ada.id, mary.id]);
+        assert_eq!(with("babbage").await, [ada.id]);
 
         let patch = ContactPatch {
             last_name: Patch::Set("Lovelace".into()),
@@ -78,8 +82,9 @@ cases! {
         };
         contacts.update(ada.id, patch, None).await.unwrap();
         assert_eq!(search(&session, "lovelace").await, [ada.id], "the new name");
-        assert_eq!(search(&session, "byron").await, [mary.id], "not the old one");
-        assert_eq!(search(&session, "babbage").await, []);
+        assert_eq!(with("lovelace").await, [ada.id]);
+        assert_eq!(with("byron").await, [mary.id], "not the old one");
+        assert_eq!(with("babbage").await, []);
         // A change of what is not searched keeps what is.
         let patch = ContactPatch { title: Patch::Set("Countess".into()), ..Default::default() };
         contacts.update(ada.id, patch, None).await.unwrap();
@@ -87,10 +92,11 @@ cases! {
 
         contacts.delete(ada.id, None).await.unwrap();
         assert_eq!(search(&session, "lovelace").await, [], "deleted");
-        assert_eq!(candidates(env, &session, vec![tier(&[&["lovelace"]])]).await, []);
+        assert_eq!(with("lovelace").await, []);
         contacts.restore(ada.id).await.unwrap();
         assert_eq!(search(&session, "lovelaec").await, [ada.id], "restored");
-        assert_eq!(search(&session, "ada@old.example").await, [ada.id]);
+        assert_eq!(with("lovelace").await, [ada.id]);
+        assert_eq!(search(&session, "ada@old.example").await[0], ada.id);
     }
 
     async fn words_are_found_by_bytes(env: &Env) {
@@ -150,13 +156,20 @@ cases! {
         let stone = tier(&[&["stone"]]);
         let two = Tier { limit: 2, ..stone.clone() };
         assert_eq!(run(std::slice::from_ref(&two)).await, [id(0), id(2)]);
-        let seen = Tier { examine: 2, ..tier(&[&["stone", "ada"], &["cai", "ada", "bea"]]) };
+        let groups = tier(&[&["stone", "ada"], &["cai", "ada", "bea"]]);
+        let seen = Tier { examine: 2, ..groups.clone() };
         assert_eq!(run(&[seen]).await, [id(0), id(2)], "no more is examined");
+        let mixed = Tier { limit_per_term: 2, ..groups };
+        assert_eq!(run(&[mixed]).await, [0, 2, 1, 5].map(id), "two of each term");
         let found = run(&[two.clone(), stone.clone()]).await;
         assert_eq!(found, [0, 2, 4].map(id), "each contact once");
-        let enough = Tier { unless_found: 2, ..tier(&[&["woods"]]) };
-        assert_eq!(run(&[two, enough.clone()]).await, [id(0), id(2)], "enough is found");
-        assert_eq!(run(&[both, enough]).await, [id(0), id(5)], "not enough is found");
+
+        let stage = |unless_found, tier: &Tier| Stage { unless_found, tiers: vec![tier.clone()] };
+        let woods = stage(2, &tier(&[&["woods"]]));
+        let found = staged(env, &session, vec![stage(1, &two), woods.clone()]).await;
+        assert_eq!(found, [id(0), id(2)], "enough is found");
+        let found = staged(env, &session, vec![stage(1, &both), woods]).await;
+        assert_eq!(found, [id(0), id(5)], "not enough is found");
         assert_eq!(run(&[tier(&[&["stone"], &["nobody"]])]).await, []);
         assert_eq!(run(&[]).await, []);
     }
@@ -166,7 +179,8 @@ cases! {
         let new = NewContact::named("Zoë 🦀", "O'Hara").email("zoë@bücher.example")
             .phone("+1 425 555 0123").company("Ärzte & Söhne");
         let zoe = session.contacts().create(new).await.unwrap();
-        let query = CandidateQuery { tiers: vec![tier(&[&["zoe"]])] };
+        let tiers = vec![tier(&[&["zoe"]])];
+        let query = CandidateQuery { stages: vec![Stage { unless_found: 1, tiers }] };
         let found = env.store.find_candidates(session.scope(), &query).await.unwrap();
         assert_eq!(found.len(), 1);
         let terms = crm_core::contacts::search::ContactTerms::of(&zoe);

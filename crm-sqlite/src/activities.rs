@@ -9,7 +9,6 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::SqliteStore;
-use crate::readers::aside;
 use crate::rows::{optional_uuid, parsed, timestamp, to_doc, unreadable, uuid};
 use crate::writer::Refused;
 
@@ -131,13 +130,14 @@ impl ActivityStore for SqliteStore {
         filter: &ActivityFilter,
         group_by: StatsGroupBy,
     ) -> Result<Vec<StatsGroup>> {
-        let (store, scope, filter) = (self.clone(), scope.clone(), filter.clone());
-        aside(move || {
-            store
-                .readers()
-                .read_in(&scope, |connection, tenant| stats(connection, tenant, &filter, group_by))
-        })
-        .await
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.aside()
+            .run(move |readers| {
+                readers.read_in(&scope, |connection, tenant| {
+                    stats(connection, tenant, &filter, group_by)
+                })
+            })
+            .await
     }
 }
 

@@ -11,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use uuid::Uuid;
 
 use crate::error::is_taken;
-use crate::readers::aside;
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
 use crate::writer::Refused;
 use crate::{SqliteStore, search};
@@ -41,7 +40,7 @@ pub(crate) fn insert(
             contact.version,
             to_doc(contact)?,
         ])?;
-    add_to_index(connection, tenant, id, added)
+    add_to_index(connection, tenant, contact, added)
 }
 
 pub(crate) fn update(
@@ -85,15 +84,16 @@ pub(crate) fn update(
     if let Some(terms) = &removed.terms {
         search::remove(connection, tenant, id, terms)?;
     }
-    add_to_index(connection, tenant, id, added)
+    add_to_index(connection, tenant, contact, added)
 }
 
 fn add_to_index(
     connection: &Connection,
     tenant: i64,
-    id: Uuid,
+    contact: &Contact,
     added: &ContactIndex,
 ) -> Result<(), Refused> {
+    let id = contact.id.as_uuid();
     for (key, live) in &added.keys {
         let inserted = connection
             .prepare_cached(
@@ -110,8 +110,11 @@ fn add_to_index(
                          WHERE tenant_no = ?1 AND kind = 0 AND value = ?2 AND live = 1",
                     )?
                     .query_row(params![tenant, key.value()], |row| uuid(row, 0))?;
+                let mut emails = contact.emails.iter();
+                let at = emails.position(|email| email.address.key() == key.value());
+                let field = format!("emails[{}].address", at.unwrap_or_default());
                 let message = format!("another contact has the e-mail `{}`", key.value());
-                return Err(Error::already_exists("emails", holder, message).into());
+                return Err(Error::already_exists(field, holder, message).into());
             }
             Err(error) => return Err(error.into()),
         }
@@ -201,24 +204,25 @@ impl ContactStore for SqliteStore {
     }
 
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
-        let (store, scope, filter) = (self.clone(), scope.clone(), filter.clone());
-        aside(move || {
-            store.readers().read_snapshot_in(&scope, |connection, tenant| {
-                let mut total = 0;
-                for deleted in states(filter.deleted) {
-                    let mut conditions = Conditions::new(tenant, *deleted);
-                    conditions.filter(&filter, None);
-                    let sql = format!("SELECT count(*) FROM contact WHERE {}", conditions.sql);
-                    total += connection
-                        .prepare_cached(&sql)?
-                        .query_row(params_from_iter(conditions.values), |row| {
-                            row.get::<_, u64>(0)
-                        })?;
-                }
-                Ok(total)
+        let (scope, filter) = (scope.clone(), filter.clone());
+        self.aside()
+            .run(move |readers| {
+                readers.read_snapshot_in(&scope, |connection, tenant| {
+                    let mut total = 0;
+                    for deleted in states(filter.deleted) {
+                        let mut conditions = Conditions::new(tenant, *deleted);
+                        conditions.filter(&filter, None);
+                        let sql = format!("SELECT count(*) FROM contact WHERE {}", conditions.sql);
+                        total += connection
+                            .prepare_cached(&sql)?
+                            .query_row(params_from_iter(conditions.values), |row| {
+                                row.get::<_, u64>(0)
+                            })?;
+                    }
+                    Ok(total)
+                })
             })
-        })
-        .await
+            .await
     }
 }
 

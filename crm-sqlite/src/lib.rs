@@ -37,7 +37,8 @@ use crm_core::{Changes, Result};
 
 pub use checks::{Finding, doctor};
 
-use readers::Readers;
+use readers::{Aside, Readers};
+use schema::Cache;
 use writer::Writer;
 
 /// A store in one SQLite file. Cheap to clone; the file is closed when the last clone goes.
@@ -55,8 +56,8 @@ pub struct SqliteStore {
 }
 
 struct Inner {
-    // Before the writer: readers of a database in memory must be gone when the writer closes it.
     readers: Readers,
+    aside: Aside,
     writer: Writer,
 }
 
@@ -141,8 +142,9 @@ impl SqliteStore {
     pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let place = Place::File(path.as_ref().to_owned());
         let writer = Writer::start(place.clone(), options.clone()).await?;
-        let readers = Readers::new(place, options);
-        Ok(SqliteStore { inner: Arc::new(Inner { readers, writer }) })
+        let aside = Aside::start(place.clone(), options.clone())?;
+        let readers = Readers::new(place, options, Cache::Small);
+        Ok(SqliteStore { inner: Arc::new(Inner { readers, aside, writer }) })
     }
 
     /// An empty database in memory, gone with the last clone.
@@ -155,12 +157,17 @@ impl SqliteStore {
         let place = Place::Memory(Arc::new(0u8));
         let options = Options::default();
         let writer = Writer::start(place.clone(), options.clone()).await?;
-        let readers = Readers::new(place, options);
-        Ok(SqliteStore { inner: Arc::new(Inner { readers, writer }) })
+        let aside = Aside::start(place.clone(), options.clone())?;
+        let readers = Readers::new(place, options, Cache::Small);
+        Ok(SqliteStore { inner: Arc::new(Inner { readers, aside, writer }) })
     }
 
     fn readers(&self) -> &Readers {
         &self.inner.readers
+    }
+
+    fn aside(&self) -> &Aside {
+        &self.inner.aside
     }
 }
 

@@ -1,28 +1,32 @@
 //! Connections for reading.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::thread::JoinHandle;
 
 use crm_core::{Error, Result, TenantId, TenantScope};
 use futures::channel::oneshot;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::failed;
+use crate::schema::Cache;
 use crate::{Options, Place, schema};
 
 /// A pool of connections, and the numbers of the tenants seen so far.
 pub(crate) struct Readers {
     place: Place,
     options: Options,
+    cache: Cache,
     idle: Mutex<Vec<Connection>>,
     tenants: RwLock<HashMap<TenantId, i64>>,
 }
 
 impl Readers {
-    pub(crate) fn new(place: Place, options: Options) -> Self {
+    pub(crate) fn new(place: Place, options: Options, cache: Cache) -> Self {
         Readers {
             place,
             options,
+            cache,
             idle: Mutex::new(Vec::new()),
             tenants: RwLock::new(HashMap::new()),
         }
@@ -90,7 +94,7 @@ impl Readers {
         match idle {
             Some(connection) => Ok(connection),
             None => {
-                let connection = schema::connect(&self.place, &self.options)?;
+                let connection = schema::connect(&self.place, &self.options, self.cache)?;
                 connection.execute_batch("PRAGMA query_only = ON").map_err(failed)?;
                 Ok(connection)
             }
@@ -119,18 +123,69 @@ pub(crate) fn tenant_number(
         .optional()
 }
 
-/// Runs `work` on a thread of its own and waits for it: for reads that may take long enough to hold
-/// up a runtime's other tasks.
-pub(crate) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let (answer, done) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("crm-sqlite-read".to_owned())
-        .spawn(move || {
+/// Threads for reads that may take long enough to hold up a runtime's other tasks.
+pub(crate) struct Aside {
+    readers: Arc<Readers>,
+    queue: Option<mpsc::Sender<Work>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Reads that go on at once: more would wait for the same cores and the same disk.
+const THREADS: usize = 2;
+
+impl Aside {
+    pub(crate) fn start(place: Place, options: Options) -> Result<Self> {
+        let readers = Arc::new(Readers::new(place, options, Cache::Large));
+        let (queue, work) = mpsc::channel::<Work>();
+        let work = Arc::new(Mutex::new(work));
+        let mut threads = Vec::new();
+        for _ in 0..THREADS {
+            let work = Arc::clone(&work);
+            let thread = std::thread::Builder::new()
+                .name("crm-sqlite-read".to_owned())
+                .spawn(move || {
+                    loop {
+                        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        match next {
+                            Ok(work) => work(),
+                            Err(_) => return,
+                        }
+                    }
+                })
+                .map_err(|error| Error::unavailable("no thread can be started", error))?;
+            threads.push(thread);
+        }
+        Ok(Aside { readers, queue: Some(queue), threads })
+    }
+
+    /// Runs `work` on one of the threads. It holds the readers and not the store, whose end waits
+    /// for the threads.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Readers) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, done) = oneshot::channel();
+        let readers = Arc::clone(&self.readers);
+        let work: Work = Box::new(move || {
             // Nobody waits any more when the receiver is gone.
-            let _ = answer.send(work());
-        })
-        .map_err(|error| Error::unavailable("no thread can be started", error))?;
-    done.await.map_err(Error::internal)?
+            let _ = answer.send(work(&readers));
+        });
+        match self.queue.as_ref().map(|queue| queue.send(work)) {
+            Some(Ok(())) => done.await.map_err(Error::internal)?,
+            Some(Err(_)) | None => Err(Error::internal("the store is closed")),
+        }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a reading thread has panicked");
+            }
+        }
+    }
 }

@@ -26,8 +26,17 @@ pub(crate) fn newest() -> usize {
     MIGRATIONS.len()
 }
 
+/// The pages that a connection keeps, in KiB at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cache {
+    /// For single statements: the inner pages of every index of a large file.
+    Small = 16 * 1024,
+    /// For search, which reads a hundred places for one query: a good part of the postings.
+    Large = 64 * 1024,
+}
+
 /// A connection to `place` that keeps the house rules.
-pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
+pub(crate) fn connect(place: &Place, options: &Options, cache: Cache) -> Result<Connection> {
     let connection = match place {
         Place::File(path) => Connection::open(path),
         Place::Memory(name) => Connection::open(format!(
@@ -46,16 +55,16 @@ pub(crate) fn connect(place: &Place, options: &Options) -> Result<Connection> {
         Durability::Machine => "FULL",
         Durability::Process => "NORMAL",
     };
-    // 16 MiB of pages for each connection: the inner pages of every index of a large file.
     connection
         .execute_batch(&format!(
             "PRAGMA foreign_keys = ON;
              PRAGMA secure_delete = ON;
              PRAGMA synchronous = {synchronous};
-             PRAGMA cache_size = -16384;
+             PRAGMA cache_size = -{};
              PRAGMA temp_store = MEMORY;
              PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES};
-             PRAGMA journal_size_limit = {CHECKPOINT_BYTES};"
+             PRAGMA journal_size_limit = {CHECKPOINT_BYTES};",
+            cache as i32
         ))
         .map_err(failed_to_open)?;
     Ok(connection)

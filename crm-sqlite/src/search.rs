@@ -12,7 +12,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::readers::aside;
+use crate::readers::Readers;
 use crate::rows::uuid;
 
 pub(crate) fn add(
@@ -87,7 +87,13 @@ pub(crate) fn remove(
 #[async_trait]
 impl SearchStore for SqliteStore {
     async fn find_words(&self, scope: &TenantScope, lookup: &WordLookup) -> Result<Vec<String>> {
-        self.readers().read_in(scope, |connection, tenant| find_words(connection, tenant, lookup))
+        let (scope, lookup) = (scope.clone(), lookup.clone());
+        let work = move |readers: &Readers| {
+            readers.read_snapshot_in(&scope, |connection, tenant| {
+                find_words(connection, tenant, &lookup)
+            })
+        };
+        self.aside().run(work).await
     }
 
     async fn find_candidates(
@@ -95,13 +101,14 @@ impl SearchStore for SqliteStore {
         scope: &TenantScope,
         query: &CandidateQuery,
     ) -> Result<Vec<Candidate>> {
-        let (store, scope, query) = (self.clone(), scope.clone(), query.clone());
-        aside(move || {
-            store
-                .readers()
-                .read_in(&scope, |connection, tenant| find_candidates(connection, tenant, &query))
-        })
-        .await
+        let (scope, query) = (scope.clone(), query.clone());
+        self.aside()
+            .run(move |readers| {
+                readers.read_snapshot_in(&scope, |connection, tenant| {
+                    find_candidates(connection, tenant, &query)
+                })
+            })
+            .await
     }
 }
 
@@ -232,7 +239,7 @@ impl<'q> Candidates<'_, 'q> {
                 driver = Some((count, index));
             }
         }
-        let Some((_, driver)) = driver else { return Ok(()) };
+        let Some((1.., driver)) = driver else { return Ok(()) };
         let mut others = Vec::new();
         for (index, group) in tier.groups.iter().enumerate() {
             if index != driver {
@@ -300,6 +307,7 @@ impl<'q> Candidates<'_, 'q> {
 
     fn group(&mut self, terms: &'q [String], most: usize) -> rusqlite::Result<Group<'q>> {
         let mut group = Group { contacts: Uuids::default(), common: Vec::new() };
+        group.contacts.reserve(most);
         for term in terms {
             let postings = self.first(term, most)?;
             if postings.is_whole() {

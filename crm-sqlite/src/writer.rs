@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use crate::error::{copy, failed, is_locked};
 use crate::readers::tenant_number;
+use crate::schema::Cache;
 use crate::{
     Options, Place, activities, audit, companies, contacts, events, identity, schema, tenancy,
 };
@@ -37,9 +38,10 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("crm-sqlite-write".to_owned())
             .spawn(move || {
-                let connection = schema::connect(&place, &options).and_then(|mut connection| {
-                    schema::migrate(&mut connection, &place).map(|()| connection)
-                });
+                let connection =
+                    schema::connect(&place, &options, Cache::Small).and_then(|mut connection| {
+                        schema::migrate(&mut connection, &place).map(|()| connection)
+                    });
                 match connection {
                     Ok(connection) => {
                         // Dropping the store at once is the caller's right.
@@ -254,7 +256,7 @@ impl Checkpoints {
         let (place, options) = (place.clone(), options.clone());
         let spawned =
             std::thread::Builder::new().name("crm-sqlite-checkpoint".to_owned()).spawn(move || {
-                let connection = match schema::connect(&place, &options) {
+                let connection = match schema::connect(&place, &options, Cache::Small) {
                     Ok(connection) => connection,
                     Err(error) => {
                         tracing::warn!(%error, "no background checkpoints: the writer makes them");

@@ -32,13 +32,15 @@ pub struct Limits {
     pub words: usize,
     /// Contacts that one attempt brings at most.
     pub candidates: usize,
+    /// Contacts that one attempt brings at most which is for those that lack a word or come near.
+    pub near: usize,
     /// Postings that one attempt reads at most.
     pub examine: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { hits: 200, fill: 20, words: 256, candidates: 300, examine: 4_000 }
+        Limits { hits: 200, fill: 20, words: 256, candidates: 200, near: 60, examine: 4_000 }
     }
 }
 
@@ -171,8 +173,9 @@ impl Plan {
             .map(|wanted| {
                 let mut found: Vec<(f32, String)> = words
                     .iter()
-                    .map(|word| (wanted.similarity(word), word.clone()))
+                    .map(|word| (wanted.similarity(word), word))
                     .filter(|(value, _)| *value >= ALIKE)
+                    .map(|(value, word)| (value, word.clone()))
                     .collect();
                 for name in &wanted.nicknames {
                     if !found.iter().any(|(_, word)| word == name) {
@@ -267,10 +270,7 @@ impl Plan {
                     .collect::<Vec<_>>()
             })
             .filter(|groups| groups.iter().all(|group| !group.is_empty()))
-            .map(|groups| Tier {
-                examine: limits.examine / 4,
-                ..tier(groups, limits, limits.candidates / 2)
-            })
+            .map(|groups| Tier { examine: limits.examine / 4, ..tier(groups, limits, limits.near) })
             .collect()
     }
 
@@ -283,7 +283,7 @@ impl Plan {
             .map(|at| self.group(at, ACCEPTED))
             .filter(|group| !group.is_empty())
             .take(FORGIVING_TOKENS + 1)
-            .map(|group| tier(vec![group], limits, limits.candidates / 2))
+            .map(|group| tier(vec![group], limits, limits.near))
             .collect()
     }
 

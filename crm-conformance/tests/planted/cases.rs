@@ -1,0 +1,83 @@
+//! Every case goes red on a store with the fault that it is there to find.
+
+use crate::store::{Fault, With};
+
+/// Each case with a fault that it must catch.
+const CAUGHT_BY: &[(&str, Fault)] = &[
+    ("tenant_is_found", Fault::IgnoresSlugs),
+    ("tenant_slug_is_unique", Fault::SwallowsConflicts),
+    ("tenants_are_listed_by_slug", Fault::RepeatsLastOfPage),
+    ("users_are_per_tenant", Fault::LeaksTenants),
+    ("users_are_listed", Fault::SkipsFirstOfPage),
+    ("user_emails_are_unique", Fault::SwallowsConflicts),
+    ("a_user_is_read_as_written", Fault::ForgetsUpdates),
+    ("companies_are_per_tenant", Fault::LeaksTenants),
+    ("a_company_is_read_as_written", Fault::DropsDomains),
+    ("company_keys_are_unique", Fault::SwallowsConflicts),
+    ("company_keys_follow_updates", Fault::KeepsOldKeys),
+    ("companies_are_listed", Fault::SkipsFirstOfPage),
+    ("contacts_are_per_tenant", Fault::LeaksTenants),
+    ("a_contact_is_read_as_written", Fault::CutsAtNul),
+    ("a_contact_is_read_as_written", Fault::ForgetsUpdates),
+    ("contacts_come_in_the_order_asked_for", Fault::SortsByIds),
+    ("contact_emails_are_unique", Fault::ForgetsEmails),
+    ("deleting_frees_the_email", Fault::KeepsDeletedEmails),
+    ("restoring_checks_the_email", Fault::ForgetsEmails),
+    ("contact_keys_follow_updates", Fault::KeepsOldKeys),
+    ("a_shared_key_names_the_first_contact", Fault::NamesLastHolder),
+    ("contacts_are_filtered", Fault::IncludesEnds),
+    ("contact_pages_are_whole", Fault::SkipsTies),
+    ("contacts_are_counted", Fault::CountsDeleted),
+    ("search_is_per_tenant", Fault::SharesWords),
+    ("search_follows_every_change", Fault::CachesSearch),
+    ("words_are_found_by_bytes", Fault::TakesPatterns),
+    ("candidates_come_in_tiers", Fault::ReversesCandidates),
+    ("search_terms_are_kept_as_given", Fault::ChangesTerms),
+    ("activities_are_per_tenant", Fault::LeaksTenants),
+    ("an_activity_is_read_as_written", Fault::CutsAtNul),
+    ("contact_changes_are_on_the_timeline", Fault::ForgetsTimeline),
+    ("activities_are_filtered", Fault::IncludesEnds),
+    ("timeline_pages_are_whole", Fault::SkipsTies),
+    ("stats_agree_with_the_list", Fault::StatsOfEverybody),
+    ("events_are_per_tenant", Fault::LeaksTenants),
+    ("events_resume_without_a_gap", Fault::SkipsFirstOfPage),
+    ("events_keep_the_order_of_changes", Fault::ReordersEvents),
+    ("every_write_has_an_event", Fault::ForgetsEvents),
+    ("audit_is_per_tenant", Fault::LeaksTenants),
+    ("every_write_is_audited", Fault::ForgetsAudit),
+    ("audit_pages_are_whole", Fault::SkipsFirstOfPage),
+    ("changes_apply_whole_or_not_at_all", Fault::LeavesEventsBehind),
+    ("later_changes_see_earlier_ones", Fault::SwallowsConflicts),
+    ("a_large_unit_is_whole", Fault::LosesHalf),
+    ("a_stale_change_is_refused", Fault::SwallowsStaleChanges),
+    ("one_of_many_equal_creates_wins", Fault::ForgetsEmails),
+    ("contended_updates_all_land", Fault::SwallowsStaleChanges),
+    ("a_dropped_commit_is_whole_or_absent", Fault::StopsWhenDropped),
+    ("references_stay_in_the_tenant", Fault::SwallowsMissing),
+];
+
+#[test]
+fn without_a_fault_every_case_passes() {
+    for case in crm_conformance::cases() {
+        case.run(&With(Fault::None)).unwrap();
+    }
+}
+
+#[test]
+fn every_case_catches_its_fault() {
+    for case in crm_conformance::cases() {
+        let faults: Vec<Fault> = CAUGHT_BY
+            .iter()
+            .filter(|(name, _)| *name == case.name)
+            .map(|(_, fault)| *fault)
+            .collect();
+        assert!(!faults.is_empty(), "no fault is planted for {case:?}");
+        for fault in faults {
+            assert!(case.run(&With(fault)).is_err(), "{case:?} passes in spite of {fault:?}");
+        }
+    }
+    for (name, _) in CAUGHT_BY {
+        let known = crm_conformance::cases().any(|case| case.name == *name);
+        assert!(known, "there is no case `{name}`");
+    }
+}

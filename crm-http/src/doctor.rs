@@ -1,0 +1,44 @@
+//! `doctor`: what is wrong with the database.
+
+use serde_json::json;
+
+use crate::cli::DoctorArgs;
+use crate::database::DatabaseUrl;
+use crate::failure::Failure;
+use crate::output::{self, Format, note};
+
+/// Prints what was looked at, and fails when something is not as it should be.
+pub(crate) fn run(database: &DatabaseUrl, args: &DoctorArgs) -> Result<(), Failure> {
+    database.must_exist()?;
+    let findings = crm_sqlite::doctor(database.path())
+        .map_err(|error| Failure::from(error).about(&database.to_string()))?;
+    let wrong = findings.iter().filter(|finding| !finding.good).count();
+    match args.output.format() {
+        Format::Json => output::json(&json!({
+            "good": wrong == 0,
+            "database": database.to_string(),
+            "findings": findings
+                .iter()
+                .map(|finding| json!({
+                    "check": finding.check,
+                    "found": finding.found,
+                    "good": finding.good,
+                }))
+                .collect::<Vec<_>>(),
+        }))?,
+        Format::Table => output::table(
+            ["check", "", "found"],
+            findings.iter().map(|finding| {
+                let verdict = if finding.good { "good" } else { "WRONG" };
+                [finding.check.to_owned(), verdict.to_owned(), finding.found.clone()]
+            }),
+        )?,
+    }
+    if wrong == 0 {
+        return Ok(());
+    }
+    let checks: Vec<&str> =
+        findings.iter().filter(|finding| !finding.good).map(|finding| finding.check).collect();
+    note(&format!("crm-http: not as it should be: {}", checks.join(", ")));
+    Err(Failure::Negative)
+}
