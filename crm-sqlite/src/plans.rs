@@ -24,6 +24,7 @@ use crm_core::{CompanyId, Crm, Page, Session, Timestamp, UserId};
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
+use crate::schema::Cache;
 use crate::{Options, Place, SqliteStore, schema};
 
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -153,7 +154,8 @@ async fn every_operation_seeks() {
     let file = folder.path().join("crm.db");
     let store = SqliteStore::open(&file).await.unwrap();
     let Data { session, company, owner, ada } = data(store).await;
-    let explaining = schema::connect(&Place::File(file), &Options::default()).unwrap();
+    let explaining =
+        schema::connect(&Place::File(file), &Options::default(), Cache::Small).unwrap();
     let mut plans = Plans { explaining, faults: Vec::new() };
     let page = Page::first(50);
 
