@@ -55,7 +55,10 @@ impl Store for Faulty {
         }
         let result = self.inner.commit(changes).await;
         if self.slow {
-            tokio::task::yield_now().await;
+            // More than once: the poll that sends a batch off is not the one that waits for it.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
         }
         result
     }
