@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use crate::env::Env;
 use crate::factory::Factory;
 
-/// Something that every store must do. Its name stands in brackets behind the bullet that promises
+/// Something that every store must do. Its name stands in parentheses behind the bullet that promises
 /// it.
 #[derive(Clone, Copy)]
 pub struct Case {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The names in brackets behind the bullets of every `# Behavior` section, in all `.rs` files.
+/// The names in parentheses behind the bullets of every `# Behavior` section, in all `.rs` files.
 fn promised(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -28,9 +28,9 @@ fn names_in(source: &str) -> BTreeSet<String> {
             None => in_behavior = false,
         }
     }
-    let brackets = docs.split("[`").skip(1).filter_map(|rest| rest.split_once("`]"));
-    // A bracket followed by a parenthesis, or with other than a case's name, is a link.
-    brackets
+    let parentheses = docs.split("(`").skip(1).filter_map(|rest| rest.split_once("`)"));
+    // Parentheses with other than a case's name are none of ours.
+    parentheses
         .flat_map(|(inside, _)| inside.split(',').map(|name| name.trim().trim_matches('`')))
         .filter(|name| name.contains('_') && !name.contains(':'))
         .map(str::to_owned)
@@ -59,8 +59,8 @@ fn names_of_cases_are_unique() {
 }
 
 #[test]
-fn brackets_are_read_over_lines_and_links_are_not() {
-    let source = "/// Says.\n///\n/// # Behavior\n///\n/// - One [`a_b`]\n/// - Two. [`c_d`,\n///   \
-                  `e_f`] see [`Store::commit`]\n///\n/// # Errors\n///\n/// [`g_h`]\nfn f();";
+fn parentheses_are_read_over_lines_and_links_are_not() {
+    let source = "/// Says.\n///\n/// # Behavior\n///\n/// - One (`a_b`)\n/// - Two. (`c_d`,\n///   \
+                  `e_f`) see [`Store::commit`]\n///\n/// # Errors\n///\n/// (`g_h`)\nfn f();";
     assert_eq!(names_in(source), ["a_b", "c_d", "e_f"].map(String::from).into());
 }

@@ -26,13 +26,13 @@ use crate::time::Timestamp;
 /// What an adapter must keep is stated on each method, with the conformance case that proves it in
 /// brackets; `crm-conformance` runs them all. Of search as a whole:
 ///
-/// - Nothing of another tenant is found. [`search_is_per_tenant`]
+/// - Nothing of another tenant is found. (`search_is_per_tenant`)
 /// - What a commit wrote is found by the next search, and what it took away is not.
-///   [`search_follows_every_change`]
-/// - Words compare by their bytes, and come each once. [`words_are_found_by_bytes`]
+///   (`search_follows_every_change`)
+/// - Words compare by their bytes, and come each once. (`words_are_found_by_bytes`)
 /// - Candidates come in the order of the tiers, of the terms in the group that drives, and of the
-///   ids. [`candidates_come_in_tiers`]
-/// - Terms come back as they were given. [`search_terms_are_kept_as_given`]
+///   ids. (`candidates_come_in_tiers`)
+/// - Terms come back as they were given. (`search_terms_are_kept_as_given`)
 #[async_trait]
 pub trait Store:
     TenancyStore
@@ -50,17 +50,17 @@ pub trait Store:
     ///
     /// - A refused change leaves nothing behind: no row, no timeline entry, no audit entry, no
     ///   event, nor of the changes before and after it, however many.
-    ///   [`changes_apply_whole_or_not_at_all`, `a_large_unit_is_whole`]
+    ///   (`changes_apply_whole_or_not_at_all`, `a_large_unit_is_whole`)
     /// - A change sees what the changes before it in its unit have written.
-    ///   [`later_changes_see_earlier_ones`]
+    ///   (`later_changes_see_earlier_ones`)
     /// - Of several changes from one version one is applied; the others get `version_conflict`, which
-    ///   the core repeats from the new version. [`a_stale_change_is_refused`,
-    ///   `contended_updates_all_land`]
-    /// - A record refers only to records of its tenant. [`references_stay_in_the_tenant`]
-    /// - Every change leaves its audit entry and its event. [`every_write_is_audited`,
-    ///   `every_write_has_an_event`]
+    ///   the core repeats from the new version. (`a_stale_change_is_refused`,
+    ///   `contended_updates_all_land`)
+    /// - A record refers only to records of its tenant. (`references_stay_in_the_tenant`)
+    /// - Every change leaves its audit entry and its event. (`every_write_is_audited`,
+    ///   `every_write_has_an_event`)
     /// - Dropping the future gives up the answer, not the write.
-    ///   [`a_dropped_commit_is_whole_or_absent`]
+    ///   (`a_dropped_commit_is_whole_or_absent`)
     ///
     /// # Errors
     ///

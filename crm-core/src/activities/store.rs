@@ -41,18 +41,18 @@ pub trait ActivityStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - An activity of another tenant is not found. [`activities_are_per_tenant`]
-    /// - What was committed is read back as it was. [`an_activity_is_read_as_written`]
-    /// - A contact's changes stand on its timeline. [`contact_changes_are_on_the_timeline`]
+    /// - An activity of another tenant is not found. (`activities_are_per_tenant`)
+    /// - What was committed is read back as it was. (`an_activity_is_read_as_written`)
+    /// - A contact's changes stand on its timeline. (`contact_changes_are_on_the_timeline`)
     async fn activity(&self, scope: &TenantScope, id: ActivityId) -> Result<Option<Activity>>;
 
     /// Activities by `occurred_at`, newest first, then by id, greatest first.
     ///
     /// # Behavior
     ///
-    /// - Every filter holds, alone and with the others. [`activities_are_filtered`]
+    /// - Every filter holds, alone and with the others. (`activities_are_filtered`)
     /// - Pages follow each other without a gap or a repetition, also where many activities have
-    ///   one time. [`timeline_pages_are_whole`]
+    ///   one time. (`timeline_pages_are_whole`)
     async fn activities(&self, scope: &TenantScope, query: &ActivityQuery)
     -> Result<Vec<Activity>>;
 
@@ -60,7 +60,7 @@ pub trait ActivityStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - The counts are those of the list with the same filter. [`stats_agree_with_the_list`]
+    /// - The counts are those of the list with the same filter. (`stats_agree_with_the_list`)
     async fn activity_stats(
         &self,
         scope: &TenantScope,

@@ -13,9 +13,9 @@ pub trait AuditStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Entries of other tenants are never returned. [`audit_is_per_tenant`]
-    /// - Every write leaves its entry. [`every_write_is_audited`]
-    /// - Pages follow each other without a gap or a repetition. [`audit_pages_are_whole`]
+    /// - Entries of other tenants are never returned. (`audit_is_per_tenant`)
+    /// - Every write leaves its entry. (`every_write_is_audited`)
+    /// - Pages follow each other without a gap or a repetition. (`audit_pages_are_whole`)
     async fn audit_entries(
         &self,
         scope: &TenantScope,

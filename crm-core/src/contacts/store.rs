@@ -125,15 +125,15 @@ pub trait ContactStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - A contact of another tenant is not found. [`contacts_are_per_tenant`]
-    /// - What was committed is read back as it was. [`a_contact_is_read_as_written`]
+    /// - A contact of another tenant is not found. (`contacts_are_per_tenant`)
+    /// - What was committed is read back as it was. (`a_contact_is_read_as_written`)
     async fn contact(&self, scope: &TenantScope, id: ContactId) -> Result<Option<Contact>>;
 
     /// The contacts with these ids, in their order; those that do not exist are left out.
     ///
     /// # Behavior
     ///
-    /// - The order is the caller's. [`contacts_come_in_the_order_asked_for`]
+    /// - The order is the caller's. (`contacts_come_in_the_order_asked_for`)
     async fn contacts_by_ids(&self, scope: &TenantScope, ids: &[ContactId])
     -> Result<Vec<Contact>>;
 
@@ -142,14 +142,14 @@ pub trait ContactStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Deleted contacts are not found. [`deleting_frees_the_email`]
+    /// - Deleted contacts are not found. (`deleting_frees_the_email`)
     /// - At most one live contact of a tenant has an e-mail, whoever writes at the same time; a
-    ///   restored contact must find its own free. [`contact_emails_are_unique`,
-    ///   `restoring_checks_the_email`, `one_of_many_equal_creates_wins`]
+    ///   restored contact must find its own free. (`contact_emails_are_unique`,
+    ///   `restoring_checks_the_email`, `one_of_many_equal_creates_wins`)
     /// - A key that several contacts share brings the one with the least id.
-    ///   [`a_shared_key_names_the_first_contact`]
+    ///   (`a_shared_key_names_the_first_contact`)
     /// - A contact is found by what it holds now, and no longer by what it held.
-    ///   [`contact_keys_follow_updates`]
+    ///   (`contact_keys_follow_updates`)
     async fn contacts_by_keys(
         &self,
         scope: &TenantScope,
@@ -160,15 +160,15 @@ pub trait ContactStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Every filter holds, alone and with the others. [`contacts_are_filtered`]
+    /// - Every filter holds, alone and with the others. (`contacts_are_filtered`)
     /// - Every sort is total; pages follow each other without a gap or a repetition, both ways.
-    ///   [`contact_pages_are_whole`]
+    ///   (`contact_pages_are_whole`)
     async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>>;
 
     /// How many contacts the filter means; exact, and as slow as that.
     ///
     /// # Behavior
     ///
-    /// - The count is the length of the list with the same filter. [`contacts_are_counted`]
+    /// - The count is the length of the list with the same filter. (`contacts_are_counted`)
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64>;
 }

@@ -13,10 +13,10 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Events of other tenants are never returned. [`events_are_per_tenant`]
+    /// - Events of other tenants are never returned. (`events_are_per_tenant`)
     /// - Positions grow in the order of commits: a reader that resumes after the last position it
-    ///   saw misses none. [`events_resume_without_a_gap`]
-    /// - Events of one commit keep the order of their changes. [`events_keep_the_order_of_changes`]
+    ///   saw misses none. (`events_resume_without_a_gap`)
+    /// - Events of one commit keep the order of their changes. (`events_keep_the_order_of_changes`)
     async fn events_after(
         &self,
         scope: &TenantScope,

@@ -15,8 +15,8 @@ pub trait IdentityStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - A user of another tenant is not found. [`users_are_per_tenant`]
-    /// - What was committed is read back as it was. [`a_user_is_read_as_written`]
+    /// - A user of another tenant is not found. (`users_are_per_tenant`)
+    /// - What was committed is read back as it was. (`a_user_is_read_as_written`)
     async fn user(&self, scope: &TenantScope, id: UserId) -> Result<Option<User>>;
 
     /// A user of `tenant` before a session exists, to make one.
@@ -24,7 +24,7 @@ pub trait IdentityStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - The tenant is part of the key: another tenant's user is not found.
-    ///   [`users_are_per_tenant`]
+    ///   (`users_are_per_tenant`)
     async fn principal(
         &self,
         scope: &SystemScope,
@@ -36,8 +36,8 @@ pub trait IdentityStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - Pages follow each other without a gap or a repetition. [`users_are_listed`]
-    /// - An address is unique in a tenant, whatever its case. [`user_emails_are_unique`]
+    /// - Pages follow each other without a gap or a repetition. (`users_are_listed`)
+    /// - An address is unique in a tenant, whatever its case. (`user_emails_are_unique`)
     async fn users(
         &self,
         scope: &TenantScope,

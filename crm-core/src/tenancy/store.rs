@@ -14,7 +14,7 @@ pub trait TenancyStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - A tenant that was committed is found by its id and by its slug. [`tenant_is_found`]
+    /// - A tenant that was committed is found by its id and by its slug. (`tenant_is_found`)
     async fn tenant(&self, scope: &SystemScope, id: TenantId) -> Result<Option<Tenant>>;
 
     /// The tenant with this slug.
@@ -22,14 +22,14 @@ pub trait TenancyStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A slug is unique: a second tenant with it is refused with `already_exists`.
-    ///   [`tenant_slug_is_unique`]
+    ///   (`tenant_slug_is_unique`)
     async fn tenant_by_slug(&self, scope: &SystemScope, slug: &Slug) -> Result<Option<Tenant>>;
 
     /// All tenants by slug, at most `limit` after `after`.
     ///
     /// # Behavior
     ///
-    /// - Pages follow each other without a gap or a repetition. [`tenants_are_listed_by_slug`]
+    /// - Pages follow each other without a gap or a repetition. (`tenants_are_listed_by_slug`)
     async fn tenants(
         &self,
         scope: &SystemScope,

@@ -292,9 +292,10 @@ fn a_short_page_is_filled_with_the_nearest_behind_the_matches() {
         ["Tahni Skeen", "Tahni Murton"]
     );
     assert!(hits[1].score < 0.7, "{hits:?}");
-    let many = (0..30).map(|n| NewContact::named("Tahni", format!("Skee{n}")));
+    let many = (0..300).map(|n| NewContact::named("Tahni", format!("Skee{n}")));
     let people = People::new(many.chain([named("Tahni", "Murton")]));
-    assert_eq!(people.hits("tahni murton").len(), Limits::default().fill);
+    let hits = people.hits("tahni murton").len();
+    assert!((10..=Limits::default().fill).contains(&hits), "{hits}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests that read the real files")]
+
 use std::path::{Path, PathBuf};
 
 use super::*;
