@@ -113,6 +113,7 @@ impl Crm {
     /// `unavailable` when there is no randomness for a request id.
     pub fn system(&self, reason: &'static str) -> Result<System> {
         let scope = SystemScope::new(reason, self.new_request_id()?);
+        tracing::info!(reason, request_id = scope.request_id().as_str(), "the operator works");
         Ok(System::new(Arc::clone(&self.core), scope))
     }
 
@@ -147,7 +148,7 @@ impl CrmBuilder {
     ///
     /// # Errors
     ///
-    /// `invalid` when the choices contradict each other.
+    /// None today; kept for choices that will be able to contradict each other.
     pub fn build(self) -> Result<Crm> {
         let core = Core {
             store: self.store,

@@ -228,6 +228,15 @@ impl Error {
         self
     }
 
+    /// The same error with `place` before each of its fields, for a value that stands in a list.
+    #[must_use]
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        for field in &mut self.0.fields {
+            field.field.insert_str(0, place);
+        }
+        self
+    }
+
     /// What went wrong, as a stable kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

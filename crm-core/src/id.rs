@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::email::shorten;
 use crate::error::{Error, Result};
 
 /// The identifier of one kind of record: a UUIDv7, so that newer records sort later.
@@ -88,7 +89,7 @@ impl<K: IdKind> FromStr for Id<K> {
             Error::invalid_field(
                 "id",
                 "invalid_id",
-                format!("`{text}` is not the id of a {}", K::NAME),
+                format!("`{}` is no {} id; one is a UUID", shorten(text), K::NAME),
             )
         })
     }
@@ -106,13 +107,13 @@ impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
 
 macro_rules! ids {
     ($($kind:ident, $id:ident, $name:literal;)*) => {$(
-        #[doc = concat!("The kind of a ", $name, ".")]
+        #[doc = concat!("The kind of record: ", $name, ".")]
         #[derive(Debug, Clone, Copy)]
         pub enum $kind {}
         impl IdKind for $kind {
             const NAME: &'static str = $name;
         }
-        #[doc = concat!("Identifies a ", $name, ".")]
+        #[doc = concat!("The id of one ", $name, ".")]
         pub type $id = Id<$kind>;
     )*};
 }
@@ -122,7 +123,7 @@ ids! {
     UserKind, UserId, "user";
     ContactKind, ContactId, "contact";
     CompanyKind, CompanyId, "company";
-    ActivityKindId, ActivityId, "activity";
+    ActivityRecord, ActivityId, "activity";
     EventKind, EventId, "event";
     AuditKind, AuditId, "audit entry";
 }

@@ -71,6 +71,16 @@ impl<T> PageOf<T> {
     ) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
+        PageOf::of(items, more, list, position)
+    }
+
+    /// A page after whose last item there is `more`.
+    pub(crate) fn of(
+        items: Vec<T>,
+        more: bool,
+        list: &str,
+        position: impl FnOnce(&T) -> Position,
+    ) -> Self {
         let next_cursor = items.last().filter(|_| more).map(|last| position(last).encode(list));
         PageOf { items, next_cursor }
     }

@@ -89,7 +89,7 @@ pub struct SystemScope {
 
 impl SystemScope {
     pub(crate) fn new(reason: &'static str, request_id: RequestId) -> Self {
-        tracing::info!(reason, request_id = request_id.as_str(), "work across tenants");
+        tracing::debug!(reason, request_id = request_id.as_str(), "work across tenants");
         SystemScope { reason, request_id }
     }
 

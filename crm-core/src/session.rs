@@ -28,8 +28,9 @@ pub struct Session {
     scope: TenantScope,
 }
 
-/// How often the core repeats a change that met another one of the same record.
-const CONTENDED_TRIES: usize = 8;
+/// How often the core repeats a change that met another one of the same record: more than the callers
+/// that a store commits at once, of whom one wins each round.
+const CONTENDED_TRIES: usize = 100;
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, scope: TenantScope) -> Self {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::email::shorten;
 use crate::error::{Error, Result};
 
 /// A point in time in UTC, to the microsecond.
@@ -97,7 +98,8 @@ impl FromStr for Timestamp {
             "time",
             "invalid_time",
             format!(
-                "`{text}` is not a point in time; write it as `2026-03-01T09:30:00Z` or `2026-03-01`"
+                "`{}` is not a point in time; write it as `2026-03-01T09:30:00Z` or `2026-03-01`",
+                shorten(text)
             ),
         ))
     }

@@ -106,22 +106,20 @@ impl ActivityStore for SqliteStore {
         scope: &TenantScope,
         query: &ActivityQuery,
     ) -> Result<Vec<Activity>> {
-        self.readers().read_in(scope, |connection, tenant| {
-            let (index, mut sql, mut values) = meant(tenant, &query.filter);
-            if let Some((at, id)) = query.after {
-                sql.push_str(" AND (occurred_at, id) < (?, ?)");
-                values.push(at.as_micros().into());
-                values.push(id.as_uuid().as_bytes().to_vec().into());
-            }
-            values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).into());
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM activity INDEXED BY {index} WHERE {sql}
-                     ORDER BY occurred_at DESC, id DESC LIMIT ?"
-                ))?
-                .query_map(params_from_iter(values), activity)?
-                .collect()
-        })
+        let filter = &query.filter;
+        let kind_of_user = filter.kind.is_some() && filter.user_id.is_some();
+        if filter.contact_id.is_some() || !kind_of_user {
+            return self
+                .readers()
+                .read_in(scope, |connection, tenant| page(connection, tenant, query));
+        }
+        // One user's activities of one kind may lie far apart.
+        let (scope, query) = (scope.clone(), query.clone());
+        self.aside()
+            .run(move |readers| {
+                readers.read_in(&scope, |connection, tenant| page(connection, tenant, &query))
+            })
+            .await
     }
 
     async fn activity_stats(
@@ -139,6 +137,27 @@ impl ActivityStore for SqliteStore {
             })
             .await
     }
+}
+
+fn page(
+    connection: &Connection,
+    tenant: i64,
+    query: &ActivityQuery,
+) -> rusqlite::Result<Vec<Activity>> {
+    let (index, mut sql, mut values) = meant(tenant, &query.filter);
+    if let Some((at, id)) = query.after {
+        sql.push_str(" AND (occurred_at, id) < (?, ?)");
+        values.push(at.as_micros().into());
+        values.push(id.as_uuid().as_bytes().to_vec().into());
+    }
+    values.push(i64::try_from(query.limit).unwrap_or(i64::MAX).into());
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM activity INDEXED BY {index} WHERE {sql}
+             ORDER BY occurred_at DESC, id DESC LIMIT ?"
+        ))?
+        .query_map(params_from_iter(values), activity)?
+        .collect()
 }
 
 fn stats(

@@ -33,6 +33,12 @@ pub fn doctor(path: &Path) -> Result<Vec<Finding>> {
 
     let mut findings = Vec::new();
     let mut note = |check, found: String, good| findings.push(Finding { check, found, good });
+    let owner = schema::check_owner(&connection);
+    note(
+        "owner",
+        owner.as_ref().map_or_else(ToString::to_string, |()| "crm-core".to_owned()),
+        owner.is_ok(),
+    );
     let version = schema::version(&connection);
     note(
         "schema",

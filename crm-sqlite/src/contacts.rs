@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use uuid::Uuid;
 
 use crate::error::is_taken;
+use crate::readers::Readers;
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
 use crate::writer::Refused;
 use crate::{SqliteStore, search};
@@ -174,33 +175,19 @@ impl ContactStore for SqliteStore {
     }
 
     async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>> {
-        self.readers().read_snapshot_in(scope, |connection, tenant| {
-            let mut contacts = Vec::new();
-            let states = states(query.filter.deleted);
-            for deleted in states {
-                let list = List::of(connection, tenant, *deleted, query)?;
-                let mut rows = connection.prepare_cached(&list.sql)?;
-                for contact in
-                    rows.query_map(params_from_iter(list.values), |row| from_doc(row, 0))?
-                {
-                    contacts.push(contact?);
-                }
-            }
-            // Live and deleted contacts come in two runs, each in order.
-            if states.len() > 1 {
-                let order = |contact: &Contact| match query.sort.key_of(contact) {
-                    SortKey::Time(at) => (at.as_micros(), String::new(), contact.id),
-                    SortKey::Text(text) => (0, text, contact.id),
-                    SortKey::Score(_) => (0, String::new(), contact.id),
-                };
-                contacts.sort_by_cached_key(order);
-                if query.descending {
-                    contacts.reverse();
-                }
-                contacts.truncate(query.limit);
-            }
-            Ok(contacts)
-        })
+        let unfiltered =
+            ContactFilter { deleted: query.filter.deleted, ..ContactFilter::default() };
+        if query.filter == unfiltered {
+            return self
+                .readers()
+                .read_snapshot_in(scope, |connection, tenant| page(connection, tenant, query));
+        }
+        // A filter may pass over many contacts before the page is full.
+        let (scope, query) = (scope.clone(), query.clone());
+        let work = move |readers: &Readers| {
+            readers.read_snapshot_in(&scope, |connection, tenant| page(connection, tenant, &query))
+        };
+        self.aside().run(work).await
     }
 
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
@@ -231,6 +218,36 @@ fn by_id(connection: &Connection, tenant: i64, id: ContactId) -> rusqlite::Resul
         .prepare_cached("SELECT doc FROM contact WHERE tenant_no = ?1 AND id = ?2")?
         .query_row(params![tenant, id.as_uuid().as_bytes()], |row| from_doc(row, 0))
         .optional()
+}
+
+fn page(
+    connection: &Connection,
+    tenant: i64,
+    query: &ContactQuery,
+) -> rusqlite::Result<Vec<Contact>> {
+    let mut contacts = Vec::new();
+    let states = states(query.filter.deleted);
+    for deleted in states {
+        let list = List::of(connection, tenant, *deleted, query)?;
+        let mut rows = connection.prepare_cached(&list.sql)?;
+        for contact in rows.query_map(params_from_iter(list.values), |row| from_doc(row, 0))? {
+            contacts.push(contact?);
+        }
+    }
+    // Live and deleted contacts come in two runs, each in order.
+    if states.len() > 1 {
+        let order = |contact: &Contact| match query.sort.key_of(contact) {
+            SortKey::Time(at) => (at.as_micros(), String::new(), contact.id),
+            SortKey::Text(text) => (0, text, contact.id),
+            SortKey::Score(_) => (0, String::new(), contact.id),
+        };
+        contacts.sort_by_cached_key(order);
+        if query.descending {
+            contacts.reverse();
+        }
+        contacts.truncate(query.limit);
+    }
+    Ok(contacts)
 }
 
 /// The values of the column `deleted` that are meant.

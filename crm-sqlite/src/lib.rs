@@ -41,7 +41,11 @@ use readers::{Aside, Readers};
 use schema::Cache;
 use writer::Writer;
 
-/// A store in one SQLite file. Cheap to clone; the file is closed when the last clone goes.
+/// A store in one SQLite file. Cheap to clone; the file is closed when the last clone goes, which waits
+/// for the writes that were handed in.
+///
+/// Short reads (a record, a page) run in the caller's thread: they take less time than a hop to another.
+/// Search, counts and statistics run on threads of the store, and so do writes.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

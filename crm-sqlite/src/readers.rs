@@ -169,8 +169,10 @@ impl Aside {
         let (answer, done) = oneshot::channel();
         let readers = Arc::clone(&self.readers);
         let work: Work = Box::new(move || {
-            // Nobody waits any more when the receiver is gone.
-            let _ = answer.send(work(&readers));
+            // Somebody who types on does not wait for what was typed before.
+            if !answer.is_canceled() {
+                let _ = answer.send(work(&readers));
+            }
         });
         match self.queue.as_ref().map(|queue| queue.send(work)) {
             Some(Ok(())) => done.await.map_err(Error::internal)?,

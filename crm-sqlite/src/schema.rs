@@ -120,12 +120,13 @@ pub(crate) fn version(connection: &Connection) -> Result<usize> {
     })
 }
 
-fn check_owner(connection: &Connection) -> Result<()> {
-    let id: i32 = connection
-        .query_row("PRAGMA application_id", [], |row| row.get(0))
-        .map_err(failed_to_open)?;
+pub(crate) fn check_owner(connection: &Connection) -> Result<()> {
+    // In this order: where another process makes the schema in between, the id is ours already.
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed_to_open)?;
+    let id: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
         .map_err(failed_to_open)?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());

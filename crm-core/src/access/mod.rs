@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::scope::TenantScope;
 
 /// What a user is in a tenant. Each role may do all that the next one may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Holds the tenant: everything, including its settings.
@@ -27,6 +27,18 @@ pub enum Role {
 impl Role {
     /// Every role, the mightiest first.
     pub const ALL: &'static [Role] = &[Role::Owner, Role::Admin, Role::Agent, Role::Viewer];
+
+    /// Whether the role may do all that `other` may.
+    ///
+    /// ```
+    /// use crm_core::Role;
+    /// assert!(Role::Owner.includes(Role::Admin));
+    /// assert!(!Role::Agent.includes(Role::Admin));
+    /// ```
+    pub const fn includes(self, other: Role) -> bool {
+        // Declared from the mightiest down.
+        self as u8 <= other as u8
+    }
 
     /// The role's stable name.
     pub const fn as_str(self) -> &'static str {
@@ -123,7 +135,8 @@ actions! {
     ReadAudit = "audit:read" from Admin;
 }
 
-/// Proof that `A` was allowed. Operations consume one, so that a forgotten check does not compile.
+/// Proof that `A` was allowed. What decides a write or reads a record takes one, so that a forgotten
+/// check does not compile.
 ///
 /// ```compile_fail,E0308
 /// # use crm_core::access::{CreateContacts, DeleteContacts, Permit};
@@ -149,7 +162,7 @@ impl<A: Action> Permit<A> {
 ///
 /// `forbidden`, naming the action and the role it needs.
 pub fn authorize<A: Action>(scope: &TenantScope) -> Result<Permit<A>> {
-    if scope.role() <= A::LEAST {
+    if scope.role().includes(A::LEAST) {
         Ok(Permit { scope: scope.clone(), action: PhantomData })
     } else {
         Err(Error::new(
@@ -173,7 +186,7 @@ mod tests {
         for (action, least) in ACTIONS {
             table += &format!("\n{action:22}");
             for role in Role::ALL {
-                table += if role <= least { "yes     " } else { "-       " };
+                table += if role.includes(*least) { "yes     " } else { "-       " };
             }
         }
         insta::assert_snapshot!(table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));

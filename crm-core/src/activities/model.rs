@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 pub const MAX_SUBJECT: usize = 500;
 /// Bytes that an activity's body may have.
 pub const MAX_BODY: usize = 64 * 1024;
+/// Bytes that an activity's data may have as JSON.
+pub const MAX_DATA: usize = 16 * 1024;
 
 /// One entry of a timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -241,7 +243,7 @@ impl FromStr for ActivityKind {
                 "kind",
                 "invalid_kind",
                 format!(
-                    "`{}` is no kind of activity; choose of {}",
+                    "`{}` is no kind of activity; choose one of {}",
                     shorten(text),
                     known.join(", ")
                 ),
@@ -250,7 +252,8 @@ impl FromStr for ActivityKind {
     }
 }
 
-/// An activity to be logged by a person.
+/// An activity to be logged by a person. What is logged stays as it is: a mistake is corrected by
+/// another entry.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewActivity {
@@ -267,7 +270,7 @@ pub struct NewActivity {
     /// The text, at most [`MAX_BODY`] bytes.
     #[serde(default)]
     pub body: Option<String>,
-    /// The kind's own fields; none, where it is absent.
+    /// The kind's own fields, at most [`MAX_DATA`] bytes; none, where it is absent.
     #[serde(default)]
     pub data: Value,
 }

@@ -4,11 +4,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::model::{
-    Activity, ActivityData, ActivityKind, MAX_BODY, MAX_SUBJECT, NewActivity, Stats, StatsGroupBy,
+    Activity, ActivityData, ActivityKind, MAX_BODY, MAX_DATA, MAX_SUBJECT, NewActivity, Stats,
+    StatsGroupBy,
 };
 use super::store::{ActivityFilter, ActivityQuery};
 use crate::access::{LogActivities, Permit, ReadActivities};
 use crate::changes::{Changes, Write};
+use crate::email::shorten;
 use crate::env::Env;
 use crate::error::{Error, FieldError, Result};
 use crate::events::EventName;
@@ -185,7 +187,7 @@ pub(crate) fn log(
         refused.push(FieldError::new(
             "kind",
             "read_only_kind",
-            format!("only the CRM writes `{}`; choose of {}", new.kind, by_people.join(", ")),
+            format!("only the CRM writes `{}`; choose one of {}", new.kind, by_people.join(", ")),
         ));
     }
     let subject = new.subject.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -212,8 +214,12 @@ pub(crate) fn log(
         | Value::Array(_)
         | Value::Object(_)) => data.to_string(),
     };
+    if json.len() > MAX_DATA {
+        let message = format!("the data is too long; at most {MAX_DATA} bytes are kept");
+        return Err(Error::invalid_field("data", "too_long", message));
+    }
     let data = ActivityData::from_json(new.kind, &json).map_err(|error| {
-        let message = format!("not the data of a {}: {error}", new.kind);
+        let message = format!("not the data of `{}`: {}", new.kind, shorten(&error.to_string()));
         refused.push(FieldError::new("data", "invalid_data", message));
     });
     let (Ok(data), true) = (data, refused.is_empty()) else {

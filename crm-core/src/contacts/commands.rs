@@ -41,8 +41,8 @@ impl Contact {
 
     /// What the contact is found by.
     pub fn keys(&self) -> Vec<ContactKey> {
-        let mut keys = identity_keys(&self.emails, &self.phones);
-        if keys.is_empty() {
+        let mut keys = identity_keys(&self.emails, self.phones.iter());
+        if self.emails.is_empty() && personal(&self.phones).next().is_none() {
             keys.push(fingerprint(
                 [&self.first_name, &self.last_name, &self.company, &self.title],
                 &self.display_name,
@@ -66,11 +66,11 @@ impl Contact {
 
 impl ContactDetails {
     /// What tells whether this is a contact that is known already: its e-mails; without one its
-    /// phones; without either all that it holds.
+    /// phones, but for extensions of a switchboard; without either all that it holds.
     pub(crate) fn duplicate_keys(&self) -> Vec<ContactKey> {
-        let mut keys = identity_keys(&self.emails, &[]);
+        let mut keys = identity_keys(&self.emails, std::iter::empty());
         if keys.is_empty() {
-            keys = identity_keys(&[], &self.phones);
+            keys = identity_keys(&[], personal(&self.phones));
         }
         if keys.is_empty() {
             keys.push(fingerprint(
@@ -85,10 +85,17 @@ impl ContactDetails {
     }
 }
 
-fn identity_keys(emails: &[ContactEmail], phones: &[ContactPhone]) -> Vec<ContactKey> {
-    let emails = emails.iter().map(|email| ContactKey::Email(email.address.key()));
-    let phones = phones.iter().filter_map(|phone| phone.number.as_ref());
-    emails.chain(phones.map(|number| ContactKey::Phone(number.as_str().to_owned()))).collect()
+fn identity_keys<'a>(
+    emails: &[ContactEmail],
+    phones: impl Iterator<Item = &'a ContactPhone>,
+) -> Vec<ContactKey> {
+    let emails = emails.iter().map(|email| ContactKey::email(&email.address));
+    emails.chain(phones.filter_map(|phone| phone.number.as_ref().map(ContactKey::phone))).collect()
+}
+
+/// The numbers that ring at one person's, as opposed to extensions of a number that many share.
+fn personal(phones: &[ContactPhone]) -> impl Iterator<Item = &ContactPhone> {
+    phones.iter().filter(|phone| phone.number.is_some() && phone.extension().is_none())
 }
 
 fn fold(text: &Option<String>) -> String {
@@ -403,8 +410,17 @@ fn patched(
     }
     after.company_id = patch.company_id.apply(after.company_id);
     after.owner_id = patch.owner_id.apply(after.owner_id);
+    // A contact that was shown by its company alone goes on being so.
+    let shown = display_name.clone().or_else(|| {
+        let nameless = before.first_name.is_none() && before.last_name.is_none();
+        (nameless
+            && before.emails.is_empty()
+            && before.phones.is_empty()
+            && before.company == after.company)
+            .then(|| before.display_name.clone())
+    });
     check.something_to_go_by(
-        [&after.first_name, &after.last_name, &display_name],
+        [&after.first_name, &after.last_name, &shown],
         &after.emails,
         &after.phones,
     );

@@ -14,7 +14,8 @@ const BATCH: usize = 500;
 
 /// An export that is going on: bytes of the file, piece by piece, in constant memory.
 ///
-/// Contacts come in the order of their making. One that is made meanwhile comes at the end; one
+/// Contacts come in the order of their making. One that is made meanwhile may come at the end or not
+/// at all; one
 /// that is changed meanwhile comes in either state, whole.
 #[derive(Debug)]
 pub struct Export<'s> {

@@ -24,6 +24,8 @@ use crate::session::Session;
 const BATCH: usize = 500;
 /// Rejected rows that a report holds; [`Import::take_errors`] empties it on the way.
 pub const MAX_ERRORS: usize = 10_000;
+/// Long text of the contacts in one commit: a batch is smaller where contacts are large.
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// How often a row is planned again because others wrote the same contact meanwhile.
 const CONTENDED_TRIES: usize = 5;
 /// Bytes by which the format is told, where it is not given.
@@ -55,7 +57,10 @@ impl FromStr for OnConflict {
             _ => Err(Error::invalid_field(
                 "on_conflict",
                 "invalid_on_conflict",
-                format!("`{}` is no way to go on; choose skip, update or error", shorten(text)),
+                format!(
+                    "`{}` is no rule for known contacts; choose skip, update or error",
+                    shorten(text)
+                ),
             )),
         }
     }
@@ -84,7 +89,7 @@ pub struct ImportReport {
     pub created: u64,
     /// Rows that changed a contact.
     pub updated: u64,
-    /// Rows that are a known contact, and brought nothing new.
+    /// Rows that are a known contact, which was left as it is, or which they changed in nothing.
     pub skipped: u64,
     /// Rows that were refused.
     pub failed: u64,
@@ -137,6 +142,8 @@ pub struct Import<'s> {
     input: Reading,
     report: ImportReport,
     waiting: VecDeque<Row>,
+    /// About how many bytes of custom text and addresses wait.
+    unsent_bytes: usize,
     in_flight: Option<InFlight<'s>>,
     /// What a dry run would have written.
     rehearsed: Unwritten,
@@ -208,6 +215,7 @@ impl<'s> Import<'s> {
             input,
             report: ImportReport::default(),
             waiting: VecDeque::new(),
+            unsent_bytes: 0,
             in_flight: None,
             rehearsed: Unwritten::default(),
         })
@@ -304,7 +312,7 @@ impl<'s> Import<'s> {
     /// Validates the records that are complete and commits every full batch.
     async fn drain(&mut self) -> Result<()> {
         loop {
-            while self.waiting.len() >= BATCH {
+            while self.waiting.len() >= BATCH || self.unsent_bytes >= BATCH_BYTES {
                 self.settle().await?;
                 self.launch().await?;
             }
@@ -317,7 +325,10 @@ impl<'s> Import<'s> {
                 }
             }
             match record.outcome.and_then(|new| self.validate(new)) {
-                Ok(details) => self.waiting.push_back(Row { number: row, details, tries: 0 }),
+                Ok(details) => {
+                    self.unsent_bytes += details.long_text();
+                    self.waiting.push_back(Row { number: row, details, tries: 0 });
+                }
                 Err(errors) => self.refuse(row, errors),
             }
         }
@@ -363,6 +374,7 @@ impl<'s> Import<'s> {
 
         // From here on nothing waits, so the rows are always in one place.
         let rows: Vec<Row> = self.waiting.drain(..count).collect();
+        self.unsent_bytes = self.waiting.iter().map(|row| row.details.long_text()).sum();
         let mut of_batch = Unwritten::default();
         let unwritten = if self.options.dry_run { &mut self.rehearsed } else { &mut of_batch };
         let decided =

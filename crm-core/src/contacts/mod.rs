@@ -13,5 +13,5 @@ pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,
     NewEmail, NewPhone, PostalAddress,
 };
-pub use service::{Contacts, SearchHit};
+pub use service::{Contacts, SearchHit, SearchSort};
 pub use store::{ContactFilter, ContactKey, ContactSort, Deleted};

@@ -97,10 +97,19 @@ pub struct ContactPhone {
 }
 
 impl ContactPhone {
+    /// The digits after `x`, `ext` or `#` at the end of what was typed: E.164 has no extensions, and
+    /// two people behind one switchboard are two.
+    pub(crate) fn extension(&self) -> Option<&str> {
+        let digits = self.raw.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (before, extension) = self.raw.split_at_checked(self.raw.len() - digits)?;
+        let mark = before.trim_end_matches([' ', '.', ':', '=']).chars().last()?;
+        (digits > 0 && matches!(mark, 'x' | 'X' | 't' | 'T' | '#')).then_some(extension)
+    }
+
     /// Whether both are one number, or one text where neither is a number.
     pub(crate) fn is_same_as(&self, other: &ContactPhone) -> bool {
         match (&self.number, &other.number) {
-            (Some(own), Some(others)) => own == others,
+            (Some(own), Some(others)) => own == others && self.extension() == other.extension(),
             (None, None) => self.raw == other.raw,
             (Some(_), None) | (None, Some(_)) => false,
         }
@@ -297,6 +306,21 @@ pub struct ContactDetails {
     pub(crate) custom: BTreeMap<String, CustomValue>,
     pub(crate) owner_id: Option<UserId>,
     pub(crate) source: Option<String>,
+}
+
+impl ContactDetails {
+    /// Bytes of the values that can be long.
+    pub(crate) fn long_text(&self) -> usize {
+        let custom = self.custom.iter().map(|(key, value)| {
+            key.len()
+                + match value {
+                    CustomValue::Text(text) => text.len(),
+                    CustomValue::Bool(_) | CustomValue::Number(_) => 8,
+                }
+        });
+        let streets = self.addresses.iter().filter_map(|address| address.street.as_ref());
+        custom.sum::<usize>() + streets.map(String::len).sum::<usize>()
+    }
 }
 
 impl NewContact {
@@ -573,6 +597,10 @@ impl Check {
                         text.len()
                     ),
                 );
+                continue;
+            }
+            if kept.contains_key(&key) {
+                self.refuse(field, "duplicate", format!("`{key}` is given twice"));
                 continue;
             }
             kept.insert(key, value);

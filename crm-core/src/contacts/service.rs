@@ -1,11 +1,11 @@
 //! What a session can do with contacts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::commands;
-use super::model::{Contact, ContactPatch, NewContact};
+use super::model::{Contact, ContactDetails, ContactPatch, NewContact};
 use super::search;
 use super::store::{ContactFilter, ContactKey, ContactQuery, ContactSort};
 use crate::access::{
@@ -100,16 +100,15 @@ impl Contacts<'_> {
                 if !refused.is_empty() {
                     return Err(Error::invalid(refused));
                 }
-                let companies: HashSet<_> =
-                    valid.iter().filter_map(|details| details.company_id).collect();
-                for company in companies {
-                    self.check_references(Some(company), None).await?;
+                let (mut companies, mut owners) = (HashSet::new(), HashSet::new());
+                for (index, details) in valid.iter().enumerate() {
+                    let company = details.company_id.filter(|id| companies.insert(*id));
+                    let owner = details.owner_id.filter(|id| owners.insert(*id));
+                    self.check_references(company, owner)
+                        .await
+                        .map_err(|error| error.within(&format!("[{index}].")))?;
                 }
-                let owners: HashSet<_> =
-                    valid.iter().filter_map(|details| details.owner_id).collect();
-                for owner in owners {
-                    self.check_references(None, Some(owner)).await?;
-                }
+                self.check_all_free(&valid).await?;
                 let mut changes = self.session.new_changes();
                 let env = self.session.env();
                 let made = valid
@@ -313,6 +312,7 @@ impl Contacts<'_> {
         let limits = search::Limits::default();
         let found = search::run(&*core.store, scope, &query, &core.nicknames, limits).await?;
         let limit = page.limit();
+        let mut more = false;
         let mut hits = match sort {
             SearchSort::Relevance => {
                 let wanted: Vec<_> = found
@@ -325,6 +325,8 @@ impl Contacts<'_> {
                     })
                     .take(limit + 1)
                     .collect();
+                // Contacts that are deleted meanwhile leave a short page, not the end of the list.
+                more = wanted.len() > limit;
                 self.load_hits(wanted).await?
             }
             SearchSort::UpdatedAt => {
@@ -340,8 +342,9 @@ impl Contacts<'_> {
                 hits
             }
         };
-        hits.truncate(limit + 1);
-        Ok(PageOf::cut(hits, limit, &list, |last| Position {
+        more |= hits.len() > limit;
+        hits.truncate(limit);
+        Ok(PageOf::of(hits, more, &list, |last| Position {
             key: match sort {
                 SearchSort::Relevance => SortKey::Score(last.score),
                 SearchSort::UpdatedAt => SortKey::Time(last.contact.updated_at),
@@ -362,6 +365,33 @@ impl Contacts<'_> {
                 contact.is_live().then_some(SearchHit { contact, score: hit.score })
             })
             .collect())
+    }
+
+    /// Refuses e-mails of a list that a live contact has, or that another of the list has.
+    async fn check_all_free(&self, all: &[ContactDetails]) -> Result<()> {
+        let places = all.iter().enumerate().flat_map(|(index, details)| {
+            details.emails.iter().enumerate().map(move |(at, email)| {
+                (ContactKey::email(&email.address), format!("[{index}].emails[{at}].address"))
+            })
+        });
+        let mut taken_by: HashMap<ContactKey, String> = HashMap::new();
+        for (key, place) in places {
+            if let Some(first) = taken_by.get(&key) {
+                let message = format!("`{}` is the e-mail at `{first}` already", key.value());
+                return Err(Error::invalid_field(place, "duplicate", message));
+            }
+            taken_by.insert(key, place);
+        }
+        let keys: Vec<ContactKey> = taken_by.keys().cloned().collect();
+        let taken = self.session.store().contacts_by_keys(self.session.scope(), &keys).await?;
+        match taken.into_iter().min_by_key(|(key, _)| taken_by.get(key).cloned()) {
+            Some((key, holder)) => {
+                let place = taken_by.remove(&key).unwrap_or_default();
+                let message = format!("another contact has the e-mail `{}`", key.value());
+                Err(Error::already_exists(place, holder.as_uuid(), message))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn load(&self, id: ContactId) -> Result<Contact> {

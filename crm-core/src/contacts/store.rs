@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::model::Contact;
+use crate::email::EmailAddress;
 use crate::error::Result;
 use crate::id::{CompanyId, ContactId, UserId};
 use crate::page::SortKey;
+use crate::phone::PhoneNumber;
 use crate::scope::TenantScope;
 use crate::time::Timestamp;
 
@@ -26,6 +28,21 @@ pub enum ContactKey {
 }
 
 impl ContactKey {
+    /// The key of an e-mail address, whatever its case.
+    pub fn email(address: &EmailAddress) -> Self {
+        ContactKey::Email(address.key())
+    }
+
+    /// The key of a phone number.
+    pub fn phone(number: &PhoneNumber) -> Self {
+        ContactKey::Phone(number.as_str().to_owned())
+    }
+
+    /// The key of a tag, without the space around it.
+    pub fn tag(tag: &str) -> Self {
+        ContactKey::Tag(tag.trim().to_owned())
+    }
+
     /// The kind's stable name.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -60,6 +77,15 @@ pub enum Deleted {
 }
 
 /// Which contacts are meant; all that is given must hold.
+///
+/// ```
+/// use crm_core::EmailAddress;
+/// use crm_core::contacts::{ContactFilter, ContactKey};
+/// let address = EmailAddress::parse("Ada@Example.com").unwrap();
+/// let filter =
+///     ContactFilter { keys: vec![ContactKey::email(&address)], ..ContactFilter::default() };
+/// assert_eq!(filter.keys[0].value(), "ada@example.com");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContactFilter {
     /// Has each of these keys.

@@ -44,7 +44,7 @@ pub enum UserStatus {
 }
 
 impl UserStatus {
-    /// The status' stable name.
+    /// The status's stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
             UserStatus::Active => "active",

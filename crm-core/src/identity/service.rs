@@ -102,8 +102,8 @@ impl Users<'_> {
     /// # Errors
     ///
     /// `forbidden`, also for a user or a role above the caller's own; `not_found`; `invalid`;
-    /// `conflict` when the caller would change their own role or status, so that a tenant never
-    /// loses its last owner; `version_conflict` when `version` is given and is not the record's;
+    /// `conflict` when the caller would change their own role or status, so that nobody
+    /// locks themselves out; `version_conflict` when `version` is given and is not the record's;
     /// `unavailable` or `internal` from the store.
     pub async fn update(&self, id: UserId, patch: UserPatch, version: Option<i64>) -> Result<User> {
         let attempt = || async {
@@ -184,7 +184,7 @@ impl Users<'_> {
 
     fn must_not_exceed_own(&self, role: Role) -> Result<()> {
         let own = self.session.scope().role();
-        if role < own {
+        if !own.includes(role) {
             let message =
                 format!("the role `{own}` may not make or change users with the role `{role}`");
             return Err(Error::new(ErrorKind::Forbidden, message));
@@ -197,7 +197,7 @@ fn cannot_be_cleared(field: &str) -> FieldError {
     FieldError::new(field, "required", format!("`{field}` cannot be cleared"))
 }
 
-fn checked_name(name: String) -> Result<String, FieldError> {
+pub(crate) fn checked_name(name: String) -> Result<String, FieldError> {
     let name = name.trim().to_owned();
     if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
         let message = "a user's name has 1 to 255 printable characters";

@@ -13,6 +13,7 @@ use crate::email::EmailAddress;
 use crate::error::{Error, FieldError, Result};
 use crate::events::EventName;
 use crate::id::TenantId;
+use crate::identity::service::checked_name;
 use crate::identity::{User, UserStatus};
 use crate::scope::{Actor, SystemScope, TenantScope};
 use crate::session::Session;
@@ -66,9 +67,17 @@ impl System {
                 format!("no slug follows from the name `{name}`; give one, e.g. `acme-gmbh`"),
             ));
         }
+        let owner_name = match new.owner_name.filter(|name| !name.trim().is_empty()) {
+            Some(name) => checked_name(name)
+                .map(Some)
+                .map_err(|error| refused.push(FieldError { field: "owner_name".into(), ..error })),
+            None => Ok(None),
+        };
         let email = EmailAddress::parse(&new.owner_email)
             .map_err(|error| refused.push(FieldError { field: "owner_email".into(), ..error }));
-        let (Some(slug), Ok(email), true) = (slug, email, refused.is_empty()) else {
+        let (Some(slug), Ok(email), Ok(owner_name), true) =
+            (slug, email, owner_name, refused.is_empty())
+        else {
             return Err(Error::invalid(refused));
         };
 
@@ -82,12 +91,9 @@ impl System {
             created_at: now,
             version: 1,
         };
-        let owner_name = new.owner_name.map(|name| name.trim().to_owned());
         let owner = User {
             id: env.new_id()?,
-            full_name: owner_name
-                .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| email.to_string()),
+            full_name: owner_name.unwrap_or_else(|| email.to_string()),
             email,
             role: Role::Owner,
             status: UserStatus::Active,
