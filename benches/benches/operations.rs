@@ -17,10 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion};
-use crm_benches::machine;
+use crm_benches::{People, machine};
 use crm_core::activities::{ActivityFilter, NewActivity, StatsGroupBy};
 use crm_core::contacts::{Contact, ContactFilter, ContactPatch, ContactSort, NewContact};
-use crm_core::sample::Sample;
 use crm_core::tenancy::NewTenant;
 use crm_core::{Crm, Page, Region, Session};
 use crm_sqlite::{Options, SqliteStore};
@@ -66,19 +65,10 @@ async fn open(path: &Path, options: Options) -> Session {
 
 async fn filled(path: &Path) -> (Session, Vec<Contact>) {
     let session = open(path, Options::default()).await;
-    let sample = Sample::new(1);
+    let mut people = People::new(1);
     let mut all = Vec::new();
     for from in (0..CONTACTS).step_by(500) {
-        let people = (from..from + 500)
-            .map(|number| {
-                let person = sample.person(number);
-                NewContact::named(person.first_name, person.last_name)
-                    .email(person.email)
-                    .phone(person.phone)
-                    .company(person.company)
-            })
-            .collect();
-        let made = session.contacts().create_all(people).await.unwrap();
+        let made = session.contacts().create_all(people.take(from..from + 500)).await.unwrap();
         let notes =
             made.iter().map(|contact| NewActivity::note(contact.id, "called back")).collect();
         session.activities().create_all(notes).await.unwrap();

@@ -14,11 +14,10 @@
     reason = "a bench"
 )]
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crm_benches::{machine, micros, percentile};
+use crm_benches::{People, machine, micros, percentile};
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, NewContact};
 use crm_core::sample::Sample;
@@ -206,20 +205,14 @@ async fn seed(path: &Path, size: u64) -> Session {
         .await
         .unwrap();
     let session = system.session(tenant.id).await.unwrap();
-    let sample = Sample::new(SEED);
+    let mut people = People::new(SEED);
     let (mut creating, mut logging) = (Duration::ZERO, Duration::ZERO);
-    // The few people who share an address are known by their phone.
-    let mut addresses = HashSet::new();
     let mut from = 0;
     while from < size {
-        let mut people: Vec<NewContact> =
-            (from..size.min(from + BATCH)).map(|number| new_contact(&sample, number)).collect();
-        for person in &mut people {
-            person.emails.retain(|email| addresses.insert(email.address.clone()));
-        }
+        let batch = people.take(from..size.min(from + BATCH));
         from += BATCH;
         let start = Instant::now();
-        let made = session.contacts().create_all(people).await.unwrap();
+        let made = session.contacts().create_all(batch).await.unwrap();
         creating += start.elapsed();
         let notes = made
             .iter()
@@ -255,17 +248,6 @@ async fn seed(path: &Path, size: u64) -> Session {
         (size * ACTIVITIES as u64) as f64 / logging.as_secs_f64()
     );
     session
-}
-
-fn new_contact(sample: &Sample, number: u64) -> NewContact {
-    let person = sample.person(number);
-    NewContact {
-        source: Some("seed".into()),
-        ..NewContact::named(person.first_name, person.last_name)
-            .email(person.email)
-            .phone(person.phone)
-            .company(person.company)
-    }
 }
 
 async fn some_contacts(session: &Session, size: u64) -> Vec<Contact> {

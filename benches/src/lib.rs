@@ -4,7 +4,42 @@
 pub mod names;
 pub mod trigram;
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Duration;
+
+use crm_core::contacts::NewContact;
+use crm_core::sample::Sample;
+
+/// Made-up contacts, each with an address of its own: the few who share one are known by their phone.
+#[derive(Debug)]
+pub struct People {
+    sample: Sample,
+    addresses: HashSet<String>,
+}
+
+impl People {
+    /// People of this seed.
+    pub fn new(seed: u64) -> Self {
+        People { sample: Sample::new(seed), addresses: HashSet::new() }
+    }
+
+    /// The people of these numbers.
+    pub fn take(&mut self, numbers: Range<u64>) -> Vec<NewContact> {
+        let one = |number| {
+            let person = self.sample.person(number);
+            let contact = NewContact::named(person.first_name, person.last_name)
+                .phone(person.phone)
+                .company(person.company);
+            if self.addresses.insert(person.email.clone()) {
+                contact.email(person.email)
+            } else {
+                contact
+            }
+        };
+        numbers.map(one).collect()
+    }
+}
 
 /// A line about the machine that the figures are from.
 pub fn machine() -> String {

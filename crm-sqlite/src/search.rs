@@ -214,6 +214,18 @@ impl Postings {
     }
 }
 
+/// Up to so many postings of the driver, it is cheaper to read each contact's terms than the postings of
+/// all other groups, which may be many and long.
+const FEW: usize = 48;
+
+/// What a contact of the driver must have besides.
+enum Others<'q> {
+    /// A term of each of these groups.
+    Terms(Vec<HashSet<&'q str>>),
+    /// A place in each of these groups.
+    Contacts(Vec<Group<'q>>),
+}
+
 /// A group of terms as a set of contacts, and the terms that are too common to be read whole.
 struct Group<'q> {
     contacts: Uuids,
@@ -239,13 +251,16 @@ impl<'q> Candidates<'_, 'q> {
                 driver = Some((count, index));
             }
         }
-        let Some((1.., driver)) = driver else { return Ok(()) };
-        let mut others = Vec::new();
-        for (index, group) in tier.groups.iter().enumerate() {
-            if index != driver {
-                others.push(self.group(group, tier.count)?);
-            }
-        }
+        let Some((count @ 1.., driver)) = driver else { return Ok(()) };
+        let others = tier.groups.iter().enumerate().filter(|(index, _)| *index != driver);
+        let others = if count <= FEW {
+            Others::Terms(
+                others.map(|(_, group)| group.iter().map(String::as_str).collect()).collect(),
+            )
+        } else {
+            let groups = others.map(|(_, group)| self.group(group, tier.count));
+            Others::Contacts(groups.collect::<rusqlite::Result<_>>()?)
+        };
 
         let mut refused = Uuids::default();
         let mut unread = tier.examine;
@@ -263,10 +278,11 @@ impl<'q> Candidates<'_, 'q> {
                     if self.taken.contains(contact) || refused.contains(contact) {
                         continue;
                     }
-                    if self.is_in_all(&others, *contact)? {
-                        self.take(*contact)?;
-                    } else {
-                        refused.insert(*contact);
+                    match self.admitted(&others, *contact)? {
+                        Some(terms) => self.take(*contact, terms),
+                        None => {
+                            refused.insert(*contact);
+                        }
                     }
                 }
                 let Some(last) = piece.last().filter(|_| !whole) else { break };
@@ -319,6 +335,25 @@ impl<'q> Candidates<'_, 'q> {
         Ok(group)
     }
 
+    /// The terms of the contact, if it has one of every other group.
+    fn admitted(&mut self, others: &Others<'q>, contact: Uuid) -> rusqlite::Result<Option<String>> {
+        match others {
+            Others::Contacts(groups) if !self.is_in_all(groups, contact)? => Ok(None),
+            Others::Contacts(_) => self.terms_of(contact).map(Some),
+            Others::Terms(groups) => {
+                let terms = self.terms_of(contact)?;
+                let postings = match groups.as_slice() {
+                    [] => Vec::new(),
+                    _ => ContactTerms::decode(&terms).postings(),
+                };
+                let has = |group: &HashSet<&str>| {
+                    postings.iter().any(|posting| group.contains(posting.as_str()))
+                };
+                Ok(groups.iter().all(has).then_some(terms))
+            }
+        }
+    }
+
     fn is_in_all(&mut self, groups: &[Group<'q>], contact: Uuid) -> rusqlite::Result<bool> {
         for group in groups {
             let mut is_in = group.contacts.contains(&contact);
@@ -332,12 +367,13 @@ impl<'q> Candidates<'_, 'q> {
         Ok(true)
     }
 
-    fn take(&mut self, contact: Uuid) -> rusqlite::Result<()> {
-        let terms =
-            self.terms_of.query_row(params![self.tenant, contact.as_bytes()], |row| row.get(0))?;
+    fn terms_of(&mut self, contact: Uuid) -> rusqlite::Result<String> {
+        self.terms_of.query_row(params![self.tenant, contact.as_bytes()], |row| row.get(0))
+    }
+
+    fn take(&mut self, contact: Uuid, terms: String) {
         self.taken.insert(contact);
         self.found.push(Candidate { contact: ContactId::from_uuid(contact), terms });
-        Ok(())
     }
 }
 
