@@ -34,7 +34,8 @@ struct Repr {
 }
 
 /// One value that was refused: where it stands, a stable code, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{field}: {message}")]
 pub struct FieldError {
     /// The path of the value as the caller wrote it, e.g. `emails[1].address`.
     pub field: String,
@@ -281,7 +282,7 @@ impl fmt::Display for Error {
         f.write_str(&self.0.message)?;
         if self.0.fields.len() > 1 {
             for field in &self.0.fields {
-                write!(f, "; {}: {}", field.field, field.message)?;
+                write!(f, "; {field}")?;
             }
         }
         Ok(())
