@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::SqliteStore;
+use crate::error::Refused;
 use crate::rows::{optional_uuid, parsed, timestamp, to_doc, unreadable, uuid};
-use crate::writer::Refused;
 
 pub(crate) fn insert(
     connection: &Connection,

@@ -7,8 +7,8 @@ use crm_core::{AuditId, EntityRef, Result, TenantScope};
 use rusqlite::{Connection, Row, params};
 
 use crate::SqliteStore;
+use crate::error::Refused;
 use crate::rows::{from_doc, parsed, timestamp, to_doc, uuid};
-use crate::writer::Refused;
 
 pub(crate) fn insert(
     connection: &Connection,

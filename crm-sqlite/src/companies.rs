@@ -8,9 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::error::is_taken;
+use crate::error::{Refused, is_taken};
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
-use crate::writer::Refused;
 
 pub(crate) fn insert(
     connection: &Connection,

@@ -10,10 +10,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use uuid::Uuid;
 
-use crate::error::is_taken;
+use crate::error::{Refused, is_taken};
 use crate::readers::Readers;
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
-use crate::writer::Refused;
 use crate::{SqliteStore, search};
 
 pub(crate) fn insert(

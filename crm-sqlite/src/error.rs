@@ -1,6 +1,6 @@
 //! What SQLite's failures mean to a caller.
 
-use crm_core::{Error, ErrorKind};
+use crm_core::{Error, ErrorKind, Result};
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
@@ -76,4 +76,39 @@ fn code_of(error: &rusqlite::Error) -> Option<ErrorCode> {
 
 fn extended_code_of(error: &rusqlite::Error) -> Option<i32> {
     error.sqlite_error().map(|failure| failure.extended_code)
+}
+
+/// Why a unit of work was not applied.
+pub(crate) enum Refused {
+    /// It contradicts what is stored; others are not concerned.
+    Job(Error),
+    /// SQLite failed.
+    Storage(rusqlite::Error),
+}
+
+impl Refused {
+    /// The job's own result; a failure of the whole transaction stays an error.
+    pub(crate) fn into_job(self) -> Result<Result<()>, rusqlite::Error> {
+        match self {
+            Refused::Job(error) => Ok(Err(error)),
+            Refused::Storage(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
+            {
+                Ok(Err(failed(error)))
+            }
+            Refused::Storage(error) => Err(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Refused::Storage(error)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Refused::Job(error)
+    }
 }

@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 use serde_json::value::RawValue;
 
 use crate::SqliteStore;
+use crate::error::Refused;
 use crate::rows::{parsed, timestamp, unreadable, uuid};
-use crate::writer::Refused;
 
 pub(crate) fn insert(connection: &Connection, tenant: i64, event: &Event) -> Result<(), Refused> {
     connection

@@ -8,10 +8,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::error::is_taken;
+use crate::error::{Refused, is_taken};
 use crate::readers::tenant_number;
 use crate::rows::{from_doc, not_at_version, to_doc, uuid};
-use crate::writer::Refused;
 
 pub(crate) fn insert(connection: &Connection, tenant: i64, user: &User) -> Result<(), Refused> {
     let email = user.email.key();

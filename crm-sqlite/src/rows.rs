@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::writer::Refused;
+use crate::error::Refused;
 
 /// A record as the JSON of its `doc` column.
 pub(crate) fn to_doc<T: Serialize>(record: &T) -> Result<String, crm_core::Error> {

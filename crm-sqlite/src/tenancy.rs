@@ -8,9 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::error::is_taken;
+use crate::error::{Refused, is_taken};
 use crate::rows::{from_doc, to_doc, uuid};
-use crate::writer::Refused;
 
 /// Inserts a tenant and returns its number.
 pub(crate) fn insert(connection: &Connection, tenant: &Tenant) -> Result<i64, Refused> {

@@ -8,7 +8,7 @@ use crm_core::{Changes, Error, Result};
 use futures::channel::oneshot;
 use rusqlite::Connection;
 
-use crate::error::{copy, failed, is_locked};
+use crate::error::{Refused, copy, failed, is_locked};
 use crate::readers::tenant_number;
 use crate::schema::Cache;
 use crate::{
@@ -158,41 +158,6 @@ fn try_group(connection: &Connection, group: &[Job]) -> Result<Vec<Result<()>>, 
             tracing::error!(%error, "a failed transaction cannot be rolled back");
         }
     })
-}
-
-/// Why a unit of work was not applied.
-pub(crate) enum Refused {
-    /// It contradicts what is stored; others are not concerned.
-    Job(Error),
-    /// SQLite failed.
-    Storage(rusqlite::Error),
-}
-
-impl Refused {
-    /// The job's own result; a failure of the whole transaction stays an error.
-    fn into_job(self) -> Result<Result<()>, rusqlite::Error> {
-        match self {
-            Refused::Job(error) => Ok(Err(error)),
-            Refused::Storage(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-            {
-                Ok(Err(failed(error)))
-            }
-            Refused::Storage(error) => Err(error),
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Refused {
-    fn from(error: rusqlite::Error) -> Self {
-        Refused::Storage(error)
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Refused::Job(error)
-    }
 }
 
 fn apply(connection: &Connection, changes: &Changes) -> Result<(), Refused> {

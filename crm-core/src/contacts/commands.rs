@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::check::Check;
 use super::model::{
-    Check, Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue,
-    MAX_CUSTOM, MAX_ENTRIES, MAX_TAGS, PostalAddress, default_display_name,
+    Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, MAX_CUSTOM,
+    MAX_ENTRIES, MAX_TAGS, PostalAddress, default_display_name,
 };
 use super::search::ContactTerms;
 use super::store::ContactKey;

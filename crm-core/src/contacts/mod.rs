@@ -1,5 +1,6 @@
 //! Contacts: the people that a tenant deals with.
 
+mod check;
 pub(crate) mod commands;
 pub mod export;
 pub mod formats;
