@@ -56,7 +56,7 @@ pub fn words(text: &str) -> Vec<String> {
     let read: String = text.chars().filter(|c| !is_apostrophe(*c)).take(MAX_READ).collect();
     fold(&read)
         .split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c))
-        .filter(|word| !word.is_empty())
+        .filter(|word| word.contains(char::is_alphanumeric))
         .map(|word| word.chars().take(MAX_WORD).collect())
         .collect()
 }
@@ -113,6 +113,12 @@ fn spelled_out(c: char) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_without_a_letter_are_no_word() {
+        assert!(words("\u{745} \u{6ec}").is_empty());
+        assert_eq!(words("e\u{301}a"), ["ea"]);
+    }
 
     #[test]
     fn spellings_of_one_name_fold_alike() {

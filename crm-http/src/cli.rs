@@ -112,8 +112,8 @@ pub(crate) struct ImportArgs {
     pub(crate) format: Option<ImportFormat>,
     /// Fills a field from a CSV column whose header does not say so; may be repeated.
     ///
-    /// Fields: first_name, last_name, name, display_name, company, title, email[:LABEL],
-    /// phone[:LABEL], street, city, region, postal_code, country, tags, source, custom.KEY, ignore.
+    /// Fields: first_name, last_name, name, display_name, company, title, email, phone (either with `:LABEL`),
+    /// street, city, region, postal_code, country, tags, source, custom.KEY, ignore.
     /// In the environment one to a line.
     #[arg(
         long,
