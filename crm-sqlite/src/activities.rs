@@ -167,8 +167,12 @@ fn stats(
     group_by: StatsGroupBy,
 ) -> rusqlite::Result<Vec<StatsGroup>> {
     let (index, sql, values) = meant(tenant, filter);
-    // Where nothing narrows the list, the index that holds the key is read and no row.
-    let narrow = filter.contact_id.is_some() || filter.kind.is_some() || filter.user_id.is_some();
+    // Where nothing narrows the list, the index that holds the key is read and no row. A beginning
+    // narrows it: the statistics of a month must not read the years before.
+    let narrow = filter.contact_id.is_some()
+        || filter.kind.is_some()
+        || filter.user_id.is_some()
+        || filter.from.is_some();
     let (key, covering) = match group_by {
         StatsGroupBy::Kind => ("kind", "activity_kind"),
         StatsGroupBy::User => ("user_id", "activity_user"),
