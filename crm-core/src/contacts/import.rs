@@ -32,7 +32,8 @@ const CONTENDED_TRIES: usize = 5;
 const DETECT_BYTES: usize = 512;
 
 /// What to do with a row that is a known contact: one with one of its e-mails; for a row without
-/// e-mail, with one of its phones; for a row without either, with all that the row holds.
+/// e-mail, with one of its phones (an extension of a switchboard does not count); for a row without
+/// either, with all that the row holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {

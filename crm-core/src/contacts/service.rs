@@ -260,7 +260,8 @@ impl Contacts<'_> {
 
     /// The contacts that `text` could mean, the best first: names with typos, swapped words,
     /// missing accents and nicknames, beginnings, parts of e-mail addresses, phone numbers in any
-    /// notation, companies. Several words narrow.
+    /// notation, companies. Several words narrow: where twenty contacts have them all, no other comes;
+    /// where fewer do, the nearest of the others follow with lower scores, up to twenty in all.
     ///
     /// Any text is a query; one that means nothing finds nothing. The cost is bounded whatever the
     /// text, so a query that fits very many contacts yields a few hundred of them.
