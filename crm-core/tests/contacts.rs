@@ -46,6 +46,11 @@ async fn two_extensions_of_one_switchboard_are_two_phones_and_two_people() {
         import.push(file.as_bytes()).await.unwrap();
         let report = import.finish().await.unwrap();
         assert_eq!((report.created, report.skipped), (created, skipped), "{report:?}");
+        let warned = report
+            .warnings
+            .iter()
+            .any(|warning| warning.row == 5 && warning.error.code == "known_by_phone");
+        assert!(warned, "Eva shares a phone with Eve, and is not to vanish silently: {report:?}");
     }
 }
 

@@ -98,7 +98,8 @@ pub struct ImportReport {
     pub errors: Vec<RowError>,
     /// Entries that found no room in `errors`.
     pub errors_omitted: u64,
-    /// What rows held that their contacts do not, e.g. pictures; at most [`MAX_ERRORS`].
+    /// What rows held that their contacts do not, e.g. pictures, and rows that were skipped for a
+    /// shared phone alone; at most [`MAX_ERRORS`].
     pub warnings: Vec<RowError>,
 }
 
@@ -184,6 +185,7 @@ struct Outcome {
     updated: u64,
     skipped: u64,
     errors: Vec<(u64, Vec<FieldError>)>,
+    warnings: Vec<(u64, FieldError)>,
 }
 
 impl<'s> Contacts<'s> {
@@ -321,9 +323,7 @@ impl<'s> Import<'s> {
             let Some(record) = reader.next_record()? else { return Ok(()) };
             let row = record.row;
             for error in record.warnings {
-                if self.report.warnings.len() < MAX_ERRORS {
-                    self.report.warnings.push(RowError { row, error });
-                }
+                self.warn(row, error);
             }
             match record.outcome.and_then(|new| self.validate(new)) {
                 Ok(details) => {
@@ -445,6 +445,15 @@ impl<'s> Import<'s> {
         self.report.skipped += outcome.skipped;
         for (row, errors) in outcome.errors {
             self.refuse(row, errors);
+        }
+        for (row, error) in outcome.warnings {
+            self.warn(row, error);
+        }
+    }
+
+    fn warn(&mut self, row: u64, error: FieldError) {
+        if self.report.warnings.len() < MAX_ERRORS {
+            self.report.warnings.push(RowError { row, error });
         }
     }
 }

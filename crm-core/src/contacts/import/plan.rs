@@ -178,7 +178,15 @@ pub(super) fn decide(
             continue;
         };
         match on_conflict {
-            OnConflict::Skip => outcome.skipped += 1,
+            OnConflict::Skip => {
+                outcome.skipped += 1;
+                // People may share a phone: somebody who is skipped for one must not vanish silently.
+                if matches!(key, ContactKey::Phone(_)) {
+                    let reason =
+                        FieldError { code: "known_by_phone".into(), ..duplicate(key, found) };
+                    outcome.warnings.push((row.number, reason));
+                }
+            }
             OnConflict::Error => outcome.errors.push((row.number, vec![duplicate(key, found)])),
             OnConflict::Update => {
                 let of_another = keys.iter().find_map(|key| {
