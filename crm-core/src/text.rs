@@ -3,6 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::error::FieldError;
+
 /// Characters of one text that [`words`] reads; a name or a company is far shorter.
 const MAX_READ: usize = 4_096;
 /// Characters of one word that [`words`] keeps.
@@ -108,6 +110,17 @@ fn spelled_out(c: char) -> Option<&'static str> {
         'ς' => "σ",
         _ => return None,
     })
+}
+
+/// The name of a tenant, a user or a company: 1 to 255 printable characters, without the space around
+/// them.
+pub(crate) fn checked_name(field: &str, of: &str, name: &str) -> Result<String, FieldError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
+        let message = format!("the name of {of} has 1 to 255 printable characters");
+        return Err(FieldError::new(field, "invalid_name", message));
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::id::CompanyId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::patch::Patch;
 use crate::session::Session;
+use crate::text::checked_name;
 
 /// The companies of the session's tenant.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +135,7 @@ pub(crate) fn create(
     new: NewCompany,
 ) -> Result<Company> {
     let mut refused = Vec::new();
-    let name = checked_name(new.name).map_err(|error| refused.push(error));
+    let name = checked_name("name", "a company", &new.name).map_err(|error| refused.push(error));
     let domain = match new.domain {
         Some(domain) => parse_domain(&domain).map(Some).map_err(|error| refused.push(error)),
         None => Ok(None),
@@ -170,7 +171,7 @@ fn update(
         Patch::Clear => {
             refused.push(FieldError::new("name", "required", "`name` cannot be cleared"));
         }
-        Patch::Set(name) => match checked_name(name) {
+        Patch::Set(name) => match checked_name("name", "a company", &name) {
             Ok(name) => after.name = name,
             Err(error) => refused.push(error),
         },
@@ -213,13 +214,4 @@ fn update(
     };
     changes.record(env, write, after.id, EventName::CompanyUpdated, fields, &data)?;
     Ok(Some(after))
-}
-
-fn checked_name(name: String) -> Result<String, FieldError> {
-    let name = name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
-        let message = "a company's name has 1 to 255 printable characters";
-        return Err(FieldError::new("name", "invalid_name", message));
-    }
-    Ok(name)
 }

@@ -9,7 +9,7 @@ use super::model::{Contact, ContactDetails, ContactPatch, NewContact};
 use super::search;
 use super::store::{ContactFilter, ContactKey, ContactQuery, ContactSort};
 use crate::access::{
-    CreateContacts, DeleteContacts, ReadContacts, RestoreContacts, UpdateContacts,
+    Action, CreateContacts, DeleteContacts, Permit, ReadContacts, RestoreContacts, UpdateContacts,
 };
 use crate::changes::Changes;
 use crate::error::{Error, FieldError, Result};
@@ -129,8 +129,8 @@ impl Contacts<'_> {
     pub async fn get(&self, id: ContactId) -> Result<Contact> {
         self.session
             .run("contacts.get", async {
-                self.session.authorize::<ReadContacts>()?;
-                self.load(id).await
+                let permit = self.session.authorize::<ReadContacts>()?;
+                self.load(&permit, id).await
             })
             .await
     }
@@ -150,7 +150,7 @@ impl Contacts<'_> {
     ) -> Result<Contact> {
         let attempt = || async {
             let permit = self.session.authorize::<UpdateContacts>()?;
-            let before = self.load_at(id, version).await?;
+            let before = self.load_at(&permit, id, version).await?;
             let company = set(&patch.company_id).filter(|id| Some(*id) != before.company_id);
             let owner = set(&patch.owner_id).filter(|id| Some(*id) != before.owner_id);
             self.check_references(company, owner).await?;
@@ -181,7 +181,7 @@ impl Contacts<'_> {
     pub async fn delete(&self, id: ContactId, version: Option<i64>) -> Result<Contact> {
         let attempt = || async {
             let permit = self.session.authorize::<DeleteContacts>()?;
-            let before = self.load_at(id, version).await?;
+            let before = self.load_at(&permit, id, version).await?;
             let mut changes = self.session.new_changes();
             let after = commands::delete(&mut changes, &permit, self.session.env(), &before)?;
             self.session.store().commit(changes).await?;
@@ -201,7 +201,7 @@ impl Contacts<'_> {
     pub async fn restore(&self, id: ContactId) -> Result<Contact> {
         let attempt = || async {
             let permit = self.session.authorize::<RestoreContacts>()?;
-            let before = self.load(id).await?;
+            let before = self.load(&permit, id).await?;
             let mut changes = self.session.new_changes();
             let after = commands::restore(&mut changes, &permit, self.session.env(), &before)?;
             self.check_free(&after.keys(), Some(id)).await?;
@@ -328,10 +328,10 @@ impl Contacts<'_> {
                     .collect();
                 // Contacts that are deleted meanwhile leave a short page, not the end of the list.
                 more = wanted.len() > limit;
-                self.load_hits(wanted).await?
+                self.load_hits(&permit, wanted).await?
             }
             SearchSort::UpdatedAt => {
-                let mut hits = self.load_hits(found).await?;
+                let mut hits = self.load_hits(&permit, found).await?;
                 hits.sort_by_key(|hit| (std::cmp::Reverse(hit.contact.updated_at), hit.contact.id));
                 hits.retain(|hit| match &after {
                     Some(Position { key: SortKey::Time(at), id }) => {
@@ -354,9 +354,13 @@ impl Contacts<'_> {
         }))
     }
 
-    async fn load_hits(&self, found: Vec<search::Hit>) -> Result<Vec<SearchHit>> {
+    async fn load_hits(
+        &self,
+        permit: &Permit<ReadContacts>,
+        found: Vec<search::Hit>,
+    ) -> Result<Vec<SearchHit>> {
         let ids: Vec<ContactId> = found.iter().map(|hit| hit.contact).collect();
-        let contacts = self.session.store().contacts_by_ids(self.session.scope(), &ids).await?;
+        let contacts = self.session.store().contacts_by_ids(permit.scope(), &ids).await?;
         let mut scores = found.into_iter();
         // Both are in one order; a contact that went between the two reads is passed over.
         Ok(contacts
@@ -395,13 +399,18 @@ impl Contacts<'_> {
         }
     }
 
-    async fn load(&self, id: ContactId) -> Result<Contact> {
-        let contact = self.session.store().contact(self.session.scope(), id).await?;
+    async fn load<A: Action>(&self, permit: &Permit<A>, id: ContactId) -> Result<Contact> {
+        let contact = self.session.store().contact(permit.scope(), id).await?;
         contact.ok_or_else(|| Error::not_found("contact"))
     }
 
-    async fn load_at(&self, id: ContactId, version: Option<i64>) -> Result<Contact> {
-        let contact = self.load(id).await?;
+    async fn load_at<A: Action>(
+        &self,
+        permit: &Permit<A>,
+        id: ContactId,
+        version: Option<i64>,
+    ) -> Result<Contact> {
+        let contact = self.load(permit, id).await?;
         match version.filter(|version| *version != contact.version) {
             Some(expected) => Err(Error::version_conflict("contact", expected, contact.version)),
             None => Ok(contact),

@@ -12,6 +12,7 @@ use crate::id::UserId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::patch::Patch;
 use crate::session::Session;
+use crate::text::checked_name;
 
 /// The users of the session's tenant.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,9 @@ impl Users<'_> {
                 let email = EmailAddress::parse(&new.email)
                     .map_err(|error| refused.push(FieldError { field: "email".into(), ..error }));
                 let full_name = match new.full_name {
-                    Some(name) => checked_name(name).map_err(|error| refused.push(error)).ok(),
+                    Some(name) => checked_name("full_name", "a user", &name)
+                        .map_err(|error| refused.push(error))
+                        .ok(),
                     None => email.as_ref().ok().map(ToString::to_string),
                 };
                 let (Ok(email), Some(full_name)) = (email, full_name) else {
@@ -153,7 +156,7 @@ impl Users<'_> {
         match patch.full_name {
             Patch::Keep => {}
             Patch::Clear => refused.push(cannot_be_cleared("full_name")),
-            Patch::Set(name) => match checked_name(name) {
+            Patch::Set(name) => match checked_name("full_name", "a user", &name) {
                 Ok(name) => after.full_name = name,
                 Err(error) => refused.push(error),
             },
@@ -195,13 +198,4 @@ impl Users<'_> {
 
 fn cannot_be_cleared(field: &str) -> FieldError {
     FieldError::new(field, "required", format!("`{field}` cannot be cleared"))
-}
-
-pub(crate) fn checked_name(name: String) -> Result<String, FieldError> {
-    let name = name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
-        let message = "a user's name has 1 to 255 printable characters";
-        return Err(FieldError::new("full_name", "invalid_name", message));
-    }
-    Ok(name)
 }

@@ -13,10 +13,10 @@ use crate::email::EmailAddress;
 use crate::error::{Error, FieldError, Result};
 use crate::events::EventName;
 use crate::id::TenantId;
-use crate::identity::service::checked_name;
 use crate::identity::{User, UserStatus};
 use crate::scope::{Actor, SystemScope, TenantScope};
 use crate::session::Session;
+use crate::text::checked_name;
 
 /// The operator at work, across tenants.
 pub struct System {
@@ -51,14 +51,9 @@ impl System {
 
     fn plan_tenant(&self, new: NewTenant) -> Result<(Tenant, User, Changes)> {
         let mut refused = Vec::new();
-        let name = new.name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
-            refused.push(FieldError::new(
-                "name",
-                "invalid_name",
-                "a tenant needs a name of 1 to 255 printable characters",
-            ));
-        }
+        let name = checked_name("name", "a tenant", &new.name)
+            .map_err(|error| refused.push(error))
+            .unwrap_or_default();
         let slug = new.slug.or_else(|| Slug::suggest(&name));
         if slug.is_none() && refused.is_empty() {
             refused.push(FieldError::new(
@@ -68,9 +63,9 @@ impl System {
             ));
         }
         let owner_name = match new.owner_name.filter(|name| !name.trim().is_empty()) {
-            Some(name) => checked_name(name)
+            Some(name) => checked_name("owner_name", "an owner", &name)
                 .map(Some)
-                .map_err(|error| refused.push(FieldError { field: "owner_name".into(), ..error })),
+                .map_err(|error| refused.push(error)),
             None => Ok(None),
         };
         let email = EmailAddress::parse(&new.owner_email)
