@@ -166,10 +166,11 @@ fn token(word: String) -> Token {
 
 /// The address in a chunk such as `<Ada@Example.com>`, lower case; it may end early.
 fn address(chunk: &str) -> Option<String> {
-    let trimmed = chunk.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    // Folded first: a mark counts as a letter, and folding leaves nothing of it.
+    let folded = fold(chunk);
+    let trimmed = folded.trim_matches(|c: char| !c.is_alphanumeric() && c != '@');
     let (local, _) = trimmed.split_once('@')?;
-    let folded: String = fold(trimmed).chars().take(254).collect();
-    (!local.is_empty()).then_some(folded)
+    local.contains(char::is_alphanumeric).then(|| trimmed.chars().take(254).collect())
 }
 
 fn parts_of(address: &str) -> Vec<String> {

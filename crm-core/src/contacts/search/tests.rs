@@ -417,6 +417,13 @@ fn a_query_is_cut() {
 }
 
 #[test]
+fn marks_alone_are_no_address() {
+    // U+0655, an Arabic mark, counts as alphabetic; folding leaves nothing of it.
+    assert!(Query::parse("\u{655}@", Region::US).is_empty());
+    assert!(Query::parse("\u{655}@\u{655}.", Region::US).is_empty());
+}
+
+#[test]
 fn two_letters_beside_each_other_may_be_wrong() {
     assert!(share_a_hash("smith", "sxyth"));
     assert!(!share_a_hash("smith", "jones"));
