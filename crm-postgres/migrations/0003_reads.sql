@@ -1,0 +1,232 @@
+-- The hot reads, each in one statement: a function sets the tenant and then asks, in that order.
+
+create function crm.tenant_get(_reason text, _id uuid) returns json language plpgsql as $$
+begin
+    perform set_config('crm.system', _reason, true);
+    return (select doc from crm.tenants where tenant_id = _id);
+end
+$$;
+
+create function crm.tenant_by_slug(_reason text, _slug text) returns json language plpgsql as $$
+begin
+    perform set_config('crm.system', _reason, true);
+    return (select doc from crm.tenants where slug = _slug);
+end
+$$;
+
+create function crm.tenant_list(_reason text, _after text, _limit bigint)
+returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.system', _reason, true);
+    return query select doc from crm.tenants where slug > _after order by slug limit _limit;
+end
+$$;
+
+create function crm.user_get(_tenant uuid, _id uuid) returns json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return (select doc from crm.users where tenant_id = _tenant and id = _id);
+end
+$$;
+
+create function crm.user_list(_tenant uuid, _after uuid, _limit bigint)
+returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select doc from crm.users
+        where tenant_id = _tenant and id > _after order by id limit _limit;
+end
+$$;
+
+create function crm.company_get(_tenant uuid, _id uuid) returns json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return (select doc from crm.companies where tenant_id = _tenant and id = _id);
+end
+$$;
+
+create function crm.company_list(_tenant uuid, _after uuid, _limit bigint)
+returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select doc from crm.companies
+        where tenant_id = _tenant and id > _after order by id limit _limit;
+end
+$$;
+
+create function crm.company_by_keys(_tenant uuid, _kinds smallint[], _values text[])
+returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select companies.doc
+        from (
+            select distinct found.company_id
+            from unnest(_kinds, _values) as asked (kind, value)
+            cross join lateral (
+                select company_id from crm.company_keys
+                where tenant_id = _tenant and kind = asked.kind and value = asked.value
+                offset 0
+            ) as found
+        ) as named
+        cross join lateral (
+            select companies.id, companies.doc from crm.companies
+            where companies.tenant_id = _tenant and companies.id = named.company_id
+            offset 0
+        ) as companies
+        order by companies.id;
+end
+$$;
+
+create function crm.contact_get(_tenant uuid, _id uuid) returns json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return (select doc from crm.contacts where tenant_id = _tenant and id = _id);
+end
+$$;
+
+create function crm.contact_by_ids(_tenant uuid, _ids uuid[]) returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select contacts.doc
+        from unnest(_ids) with ordinality as asked (id, place)
+        cross join lateral (
+            select doc from crm.contacts where tenant_id = _tenant and contacts.id = asked.id
+            offset 0
+        ) as contacts
+        order by asked.place;
+end
+$$;
+
+-- A page of the contacts that are in use, or of the deleted ones. The caller names a place before the
+-- first or after the last of all where it wants the first page.
+create function crm.contact_page(
+    _tenant uuid, _deleted boolean, _sort text, _descending boolean,
+    _time timestamptz, _name text, _id uuid, _limit bigint
+) returns setof json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    if _sort = 'created_at' and not _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (created_at, id) > (_time, _id)
+            order by created_at, id limit _limit;
+    elsif _sort = 'created_at' and _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (created_at, id) < (_time, _id)
+            order by created_at desc, id desc limit _limit;
+    elsif _sort = 'updated_at' and not _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (updated_at, id) > (_time, _id)
+            order by updated_at, id limit _limit;
+    elsif _sort = 'updated_at' and _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (updated_at, id) < (_time, _id)
+            order by updated_at desc, id desc limit _limit;
+    elsif _sort = 'sort_name' and not _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (sort_name, id) > (_name, _id)
+            order by sort_name, id limit _limit;
+    elsif _sort = 'sort_name' and _descending then
+        return query select doc from crm.contacts
+            where tenant_id = _tenant and deleted = _deleted and (sort_name, id) < (_name, _id)
+            order by sort_name desc, id desc limit _limit;
+    else
+        raise exception 'crm: contacts cannot be sorted by `%`', _sort;
+    end if;
+end
+$$;
+
+-- The place of each key among those asked for, and the first live contact under it.
+create function crm.contact_by_keys(_tenant uuid, _kinds smallint[], _values text[])
+returns table (place bigint, contact_id uuid) language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select asked.place, holder.contact_id
+        from unnest(_kinds, _values) with ordinality as asked (kind, value, place)
+        cross join lateral (
+            select contact_keys.contact_id from crm.contact_keys
+            where contact_keys.tenant_id = _tenant and contact_keys.kind = asked.kind
+                and contact_keys.value = asked.value and contact_keys.live
+            order by contact_keys.contact_id limit 1
+        ) as holder
+        order by asked.place;
+end
+$$;
+
+create function crm.activity_get(_tenant uuid, _id uuid)
+returns setof crm.activities language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select * from crm.activities where tenant_id = _tenant and id = _id;
+end
+$$;
+
+create function crm.activity_timeline(
+    _tenant uuid, _contact uuid, _before timestamptz, _before_id uuid, _limit bigint
+) returns setof crm.activities language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select * from crm.activities
+        where tenant_id = _tenant and contact_id = _contact
+            and (occurred_at, id) < (_before, _before_id)
+        order by occurred_at desc, id desc limit _limit;
+end
+$$;
+
+create function crm.audit_list(_tenant uuid, _before uuid, _limit bigint)
+returns setof crm.audit language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select * from crm.audit
+        where tenant_id = _tenant and id < coalesce(_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        order by id desc limit _limit;
+end
+$$;
+
+create function crm.audit_of(_tenant uuid, _kind text, _id uuid, _before uuid, _limit bigint)
+returns setof crm.audit language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return query select * from crm.audit
+        where tenant_id = _tenant and resource_kind = _kind and resource_id = _id
+            and id < coalesce(_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        order by id desc limit _limit;
+end
+$$;
+
+-- Transactions are not committed in the order of their numbers. A reader that saw a later one first
+-- would never come back for the earlier one, so nothing is returned that an open transaction of the
+-- tenant could still come before.
+create function crm.events_after(_tenant uuid, _after bigint, _limit bigint)
+returns setof crm.events language plpgsql as $$
+declare
+    _lock constant bigint := crm.tenant_lock(_tenant);
+    _base constant bigint := crm.position_base();
+    _next bigint;
+    _open bigint;
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    _open := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    if exists (
+        select from crm.events
+        where tenant_id = _tenant and position > greatest(_after, (_open + _base) << 19)
+    ) and not pg_is_in_recovery() then
+        -- Somebody has a transaction open; it holds up this tenant's events only if it writes them.
+        _next := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+        select min(_next - (((_next & 4294967295) - writer.transactionid::text::bigint) & 4294967295))
+            into _open
+            from pg_locks as lock
+            join pg_locks as writer on writer.virtualtransaction = lock.virtualtransaction
+                and writer.locktype = 'transactionid' and writer.mode = 'ExclusiveLock'
+            where lock.locktype = 'advisory' and lock.objsubid = 1 and lock.granted
+                and lock.classid::bigint = (_lock >> 32) & 4294967295
+                and lock.objid::bigint = _lock & 4294967295;
+        _open := least(_next, coalesce(_open, _next));
+    end if;
+    return query select * from crm.events
+        where tenant_id = _tenant and position > _after and position < (_open + _base) << 19
+        order by position limit _limit;
+end
+$$;
+
+grant execute on all functions in schema crm to crm_app;
+revoke execute on function crm.protect from crm_app;
