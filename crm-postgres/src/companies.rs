@@ -1,0 +1,51 @@
+//! Companies.
+
+use async_trait::async_trait;
+use crm_core::companies::{Company, CompanyKey};
+use crm_core::ports::CompanyStore;
+use crm_core::{CompanyId, Result, TenantScope};
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::rows::{bigint, docs, optional_doc};
+
+/// A key as its columns `kind` and `value`.
+pub(crate) fn columns(key: &CompanyKey) -> (i16, &str) {
+    match key {
+        CompanyKey::Name(value) => (0, value),
+        CompanyKey::Domain(value) => (1, value),
+    }
+}
+
+#[async_trait]
+impl CompanyStore for PostgresStore {
+    async fn company(&self, scope: &TenantScope, id: CompanyId) -> Result<Option<Company>> {
+        let values = vec![scope.tenant().as_uuid().into(), id.as_uuid().into()];
+        optional_doc(&self.call("company_get", values).await?)
+    }
+
+    async fn companies_by_keys(
+        &self,
+        scope: &TenantScope,
+        keys: &[CompanyKey],
+    ) -> Result<Vec<Company>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (kinds, texts): (Vec<i16>, Vec<String>) =
+            keys.iter().map(columns).map(|(kind, value)| (kind, value.to_owned())).unzip();
+        let values = vec![scope.tenant().as_uuid().into(), kinds.into(), texts.into()];
+        docs(&self.call("company_by_keys", values).await?)
+    }
+
+    async fn companies(
+        &self,
+        scope: &TenantScope,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Company>> {
+        let after = after.unwrap_or(Uuid::nil());
+        let values = vec![scope.tenant().as_uuid().into(), after.into(), bigint(limit).into()];
+        docs(&self.call("company_list", values).await?)
+    }
+}
