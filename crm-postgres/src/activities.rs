@@ -1,15 +1,19 @@
 //! Activities.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use crm_core::activities::store::ActivityQuery;
 use crm_core::activities::{Activity, ActivityFilter, StatsGroup, StatsGroupBy};
 use crm_core::ports::ActivityStore;
 use crm_core::{ActivityId, ContactId, Error, Result, TenantScope, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::rows::{bigint, get, json_text, parsed, timestamp};
+use crate::rows::{self, bigint, get, json_text, parsed, timestamp};
 use crate::statement::Statement;
 
 #[async_trait]
@@ -115,17 +119,35 @@ impl PostgresStore {
     }
 }
 
+/// What an activity's row keeps as JSON beside what is filtered and sorted.
+#[derive(Serialize, Deserialize)]
+struct Doc<'a, D> {
+    subject: Option<Cow<'a, str>>,
+    body: Option<Cow<'a, str>>,
+    data: D,
+}
+
+pub(crate) fn to_doc(activity: &Activity) -> Result<String> {
+    rows::to_doc(&Doc {
+        subject: activity.subject.as_deref().map(Cow::Borrowed),
+        body: activity.body.as_deref().map(Cow::Borrowed),
+        data: &activity.data,
+    })
+}
+
 fn activity(row: &PgRow) -> Result<Activity> {
     let by: Option<Uuid> = get(row, "user_id")?;
+    let doc: Doc<'_, &RawValue> =
+        serde_json::from_str(json_text(row, "doc")?).map_err(Error::internal)?;
     Activity::from_stored(
         ActivityId::from_uuid(get(row, "id")?),
         ContactId::from_uuid(get(row, "contact_id")?),
         timestamp(row, "occurred_at")?,
         by.map(UserId::from_uuid),
-        get(row, "subject")?,
-        get(row, "body")?,
+        doc.subject.map(Cow::into_owned),
+        doc.body.map(Cow::into_owned),
         parsed(row, "kind")?,
-        json_text(row, "data")?,
+        doc.data.get(),
         timestamp(row, "created_at")?,
     )
     .map_err(Error::internal)

@@ -7,7 +7,7 @@ use crm_core::{CompanyId, Result, TenantScope};
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::rows::{bigint, docs, optional_doc};
+use crate::rows::{bigint, docs, is_text, optional_doc};
 
 /// A key as its columns `kind` and `value`.
 pub(crate) fn columns(key: &CompanyKey) -> (i16, &str) {
@@ -29,11 +29,15 @@ impl CompanyStore for PostgresStore {
         scope: &TenantScope,
         keys: &[CompanyKey],
     ) -> Result<Vec<Company>> {
-        if keys.is_empty() {
+        let (kinds, texts): (Vec<i16>, Vec<String>) = keys
+            .iter()
+            .map(columns)
+            .filter(|(_, value)| is_text(value))
+            .map(|(kind, value)| (kind, value.to_owned()))
+            .unzip();
+        if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let (kinds, texts): (Vec<i16>, Vec<String>) =
-            keys.iter().map(columns).map(|(kind, value)| (kind, value.to_owned())).unzip();
         let values = vec![scope.tenant().as_uuid().into(), kinds.into(), texts.into()];
         docs(&self.call("company_by_keys", values).await?)
     }

@@ -8,7 +8,7 @@ use crm_core::{ContactId, Error, Result, SortKey, TenantScope, Timestamp};
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::rows::{bigint, docs, get, optional_doc};
+use crate::rows::{bigint, docs, get, is_text, optional_doc};
 use crate::statement::{Statement, Value};
 
 /// A text that comes after every name: its first character stands for none.
@@ -49,10 +49,11 @@ impl ContactStore for PostgresStore {
         scope: &TenantScope,
         keys: &[ContactKey],
     ) -> Result<Vec<(ContactKey, ContactId)>> {
+        let keys: Vec<&ContactKey> = keys.iter().filter(|key| is_text(key.value())).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let kinds: Vec<i16> = keys.iter().map(kind).collect();
+        let kinds: Vec<i16> = keys.iter().map(|key| kind(key)).collect();
         let texts: Vec<String> = keys.iter().map(|key| key.value().to_owned()).collect();
         let values = vec![scope.tenant().as_uuid().into(), kinds.into(), texts.into()];
         let rows = self.call("contact_by_keys", values).await?;
@@ -62,13 +63,16 @@ impl ContactStore for PostgresStore {
                 // Places of the database count from 1.
                 let key = usize::try_from(place - 1).ok().and_then(|place| keys.get(place));
                 let key = key.ok_or_else(|| Error::internal("a key that was not asked for"))?;
-                Ok((key.clone(), ContactId::from_uuid(get(row, "contact_id")?)))
+                Ok(((*key).clone(), ContactId::from_uuid(get(row, "contact_id")?)))
             })
             .collect()
     }
 
     async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>> {
         let filter = &query.filter;
+        if !filter.keys.iter().all(|key| is_text(key.value())) {
+            return Ok(Vec::new());
+        }
         let unfiltered = ContactFilter { deleted: filter.deleted, ..ContactFilter::default() };
         let (after, id) = place(query);
         let one_state = match filter.deleted {
@@ -99,6 +103,9 @@ impl ContactStore for PostgresStore {
     }
 
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
+        if !filter.keys.iter().all(|key| is_text(key.value())) {
+            return Ok(0);
+        }
         let mut statement = Statement::new("select count(*) as count from ");
         self.meant(&mut statement, scope, filter);
         let rows = self.ask_in_transaction(scope, statement).await?;

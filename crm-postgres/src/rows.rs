@@ -66,3 +66,8 @@ pub(crate) fn parsed<T: FromStr<Err = Error>>(row: &PgRow, column: &str) -> Resu
 pub(crate) fn bigint(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+/// Whether a text of the database can be equal to this one: none holds a zero.
+pub(crate) fn is_text(text: &str) -> bool {
+    !text.contains('\0')
+}

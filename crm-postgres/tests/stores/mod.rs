@@ -1,0 +1,73 @@
+//! Fresh stores of PostgreSQL.
+#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use crm_conformance::{Factory, Fresh};
+use crm_postgres::{Options, PostgresStore, Protocol};
+
+use crate::support::{self, TestDatabase};
+
+/// The name of a database with nothing but the schema, to be copied.
+pub(crate) async fn migrated() -> String {
+    let files = [
+        include_str!("../../migrations/0001_tables.sql"),
+        include_str!("../../migrations/0002_commit.sql"),
+        include_str!("../../migrations/0003_reads.sql"),
+    ];
+    let name = support::template_name("crm_template", &files);
+    support::template(&name, async move |url| {
+        use sqlx::Connection;
+        let mut admin = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("do $$ begin if not exists (select from pg_roles where rolname='crm_owner') then create role crm_owner nologin; end if; if not exists (select from pg_roles where rolname='crm_app') then create role crm_app login; end if; end $$;
+            create schema crm authorization crm_owner;
+            grant usage on schema crm to crm_app;
+            set role crm_owner;").execute(&mut admin).await.unwrap();
+        for file in files { sqlx::raw_sql(file).execute(&mut admin).await.unwrap(); }
+    })
+    .await
+}
+
+/// A store in a database of its own, as `crm_app`.
+pub(crate) async fn fresh(options: Options) -> (PostgresStore, TestDatabase) {
+    let database = TestDatabase::create(Some(&migrated().await)).await;
+    let url = database.url_as("crm_app");
+    (PostgresStore::connect_with(&url, options).await.unwrap(), database)
+}
+
+/// Connected to the server itself.
+pub(crate) struct Direct(pub(crate) Options);
+
+#[async_trait::async_trait]
+impl Factory for Direct {
+    async fn fresh(&self) -> crm_core::Result<Fresh> {
+        let (store, database) = fresh(self.0.clone()).await;
+        Ok(Fresh::new(store).keeping(database))
+    }
+}
+
+/// Through pgbouncer, each transaction on another connection to the server.
+pub(crate) struct Pooled;
+
+#[async_trait::async_trait]
+impl Factory for Pooled {
+    async fn fresh(&self) -> crm_core::Result<Fresh> {
+        let database = TestDatabase::create(Some(&migrated().await)).await;
+        let url = database.bouncer_url_as("crm_app");
+        let options = Options::default().protocol(Protocol::Simple);
+        let store = PostgresStore::connect_with(&url, options).await?;
+        Ok(Fresh::new(store).keeping(database))
+    }
+}
+
+/// On the pool of a host.
+pub(crate) struct Hosted;
+
+#[async_trait::async_trait]
+impl Factory for Hosted {
+    async fn fresh(&self) -> crm_core::Result<Fresh> {
+        let database = TestDatabase::create(Some(&migrated().await)).await;
+        let pool = sqlx::PgPool::connect(&database.url_as("crm_app")).await.unwrap();
+        let store = PostgresStore::from_pool(pool, Options::default()).await?;
+        Ok(Fresh::new(store).keeping(database))
+    }
+}
