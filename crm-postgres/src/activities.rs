@@ -19,8 +19,7 @@ use crate::statement::Statement;
 #[async_trait]
 impl ActivityStore for PostgresStore {
     async fn activity(&self, scope: &TenantScope, id: ActivityId) -> Result<Option<Activity>> {
-        let values = vec![scope.tenant().as_uuid().into(), id.as_uuid().into()];
-        let rows = self.call("activity_get", values).await?;
+        let rows = self.call(scope, "activity_get", vec![id.as_uuid().into()]).await?;
         rows.first().map(activity).transpose()
     }
 
@@ -39,13 +38,12 @@ impl ActivityStore for PostgresStore {
         let rows = match filter.contact_id {
             Some(contact) if *filter == of_contact => {
                 let values = vec![
-                    scope.tenant().as_uuid().into(),
                     contact.as_uuid().into(),
                     before.into(),
                     before_id.into(),
                     bigint(query.limit).into(),
                 ];
-                self.call("activity_timeline", values).await?
+                self.call(scope, "activity_timeline", values).await?
             }
             Some(_) | None => {
                 let mut statement = self.select("select *", scope, filter);

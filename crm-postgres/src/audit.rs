@@ -17,24 +17,15 @@ impl AuditStore for PostgresStore {
         scope: &TenantScope,
         query: &AuditQuery,
     ) -> Result<Vec<AuditEntry>> {
-        let tenant = scope.tenant().as_uuid();
         // Ids are of version 7; this one comes after all of them.
         let before = query.before.unwrap_or(Uuid::max());
         let limit = bigint(query.limit);
         let rows = match query.resource {
-            None => {
-                self.call("audit_list", vec![tenant.into(), before.into(), limit.into()]).await?
-            }
+            None => self.call(scope, "audit_list", vec![before.into(), limit.into()]).await?,
             Some(resource) => {
                 let kind = resource.kind.as_str();
-                let values = vec![
-                    tenant.into(),
-                    kind.into(),
-                    resource.id.into(),
-                    before.into(),
-                    limit.into(),
-                ];
-                self.call("audit_of", values).await?
+                let values = vec![kind.into(), resource.id.into(), before.into(), limit.into()];
+                self.call(scope, "audit_of", values).await?
             }
         };
         rows.iter().map(entry).collect()

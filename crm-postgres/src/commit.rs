@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Remedy, STALE, TAKEN, database, failed, remedy};
 use crate::statement::{Protocol, Statement};
+use crate::work::after;
 use crate::{Inner, PostgresStore, unit};
 
 #[async_trait]
@@ -72,7 +73,8 @@ impl PostgresStore {
 impl Inner {
     fn commit_statement(&self, changes: &Changes, again: bool) -> Result<Statement> {
         let values = unit::arguments(changes, again)?;
-        Ok(Statement::call(&self.schema, "commit", values))
+        let tenant = changes.tenant().as_uuid().into();
+        Ok(Statement::call(&self.schema, "commit", tenant, values))
     }
 
     async fn commit(&self, changes: &Changes) -> Result<()> {
@@ -112,7 +114,7 @@ impl Inner {
             if refused {
                 drop(lease);
             } else {
-                self.after(lease, error, shared, tries).await?;
+                after(&self.connections, lease, error, shared, tries).await?;
             }
             tries += 1;
         }

@@ -20,8 +20,7 @@ pub(crate) fn columns(key: &CompanyKey) -> (i16, &str) {
 #[async_trait]
 impl CompanyStore for PostgresStore {
     async fn company(&self, scope: &TenantScope, id: CompanyId) -> Result<Option<Company>> {
-        let values = vec![scope.tenant().as_uuid().into(), id.as_uuid().into()];
-        optional_doc(&self.call("company_get", values).await?)
+        optional_doc(&self.call(scope, "company_get", vec![id.as_uuid().into()]).await?)
     }
 
     async fn companies_by_keys(
@@ -38,8 +37,7 @@ impl CompanyStore for PostgresStore {
         if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let values = vec![scope.tenant().as_uuid().into(), kinds.into(), texts.into()];
-        docs(&self.call("company_by_keys", values).await?)
+        docs(&self.call(scope, "company_by_keys", vec![kinds.into(), texts.into()]).await?)
     }
 
     async fn companies(
@@ -49,7 +47,6 @@ impl CompanyStore for PostgresStore {
         limit: usize,
     ) -> Result<Vec<Company>> {
         let after = after.unwrap_or(Uuid::nil());
-        let values = vec![scope.tenant().as_uuid().into(), after.into(), bigint(limit).into()];
-        docs(&self.call("company_list", values).await?)
+        docs(&self.call(scope, "company_list", vec![after.into(), bigint(limit).into()]).await?)
     }
 }

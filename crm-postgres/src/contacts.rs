@@ -27,8 +27,7 @@ pub(crate) fn kind(key: &ContactKey) -> i16 {
 #[async_trait]
 impl ContactStore for PostgresStore {
     async fn contact(&self, scope: &TenantScope, id: ContactId) -> Result<Option<Contact>> {
-        let values = vec![scope.tenant().as_uuid().into(), id.as_uuid().into()];
-        optional_doc(&self.call("contact_get", values).await?)
+        optional_doc(&self.call(scope, "contact_get", vec![id.as_uuid().into()]).await?)
     }
 
     async fn contacts_by_ids(
@@ -40,8 +39,7 @@ impl ContactStore for PostgresStore {
             return Ok(Vec::new());
         }
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
-        let values = vec![scope.tenant().as_uuid().into(), ids.into()];
-        docs(&self.call("contact_by_ids", values).await?)
+        docs(&self.call(scope, "contact_by_ids", vec![ids.into()]).await?)
     }
 
     async fn contacts_by_keys(
@@ -55,8 +53,7 @@ impl ContactStore for PostgresStore {
         }
         let kinds: Vec<i16> = keys.iter().map(|key| kind(key)).collect();
         let texts: Vec<String> = keys.iter().map(|key| key.value().to_owned()).collect();
-        let values = vec![scope.tenant().as_uuid().into(), kinds.into(), texts.into()];
-        let rows = self.call("contact_by_keys", values).await?;
+        let rows = self.call(scope, "contact_by_keys", vec![kinds.into(), texts.into()]).await?;
         rows.iter()
             .map(|row| {
                 let place: i64 = get(row, "place")?;
@@ -87,7 +84,6 @@ impl ContactStore for PostgresStore {
                 SortKey::Score(_) => return Ok(Vec::new()),
             };
             let values = vec![
-                scope.tenant().as_uuid().into(),
                 deleted.into(),
                 column(query.sort).into(),
                 query.descending.into(),
@@ -96,7 +92,7 @@ impl ContactStore for PostgresStore {
                 id.into(),
                 bigint(query.limit).into(),
             ];
-            return docs(&self.call("contact_page", values).await?);
+            return docs(&self.call(scope, "contact_page", values).await?);
         }
         let statement = self.page(scope, query, after, id);
         docs(&self.ask_in_transaction(scope, statement).await?)

@@ -20,8 +20,8 @@ impl EventStore for PostgresStore {
     ) -> Result<Vec<RecordedEvent>> {
         // No position is greater than what the database can count to.
         let Ok(after) = i64::try_from(position.0) else { return Ok(Vec::new()) };
-        let values = vec![scope.tenant().as_uuid().into(), after.into(), bigint(limit).into()];
-        self.call("events_after", values).await?.iter().map(event).collect()
+        let values = vec![after.into(), bigint(limit).into()];
+        self.call(scope, "events_after", values).await?.iter().map(event).collect()
     }
 }
 

@@ -12,18 +12,16 @@ use crate::rows::{bigint, docs, optional_doc};
 #[async_trait]
 impl IdentityStore for PostgresStore {
     async fn user(&self, scope: &TenantScope, id: UserId) -> Result<Option<User>> {
-        let values = vec![scope.tenant().as_uuid().into(), id.as_uuid().into()];
-        optional_doc(&self.call("user_get", values).await?)
+        optional_doc(&self.call(scope, "user_get", vec![id.as_uuid().into()]).await?)
     }
 
     async fn principal(
         &self,
-        _: &SystemScope,
+        scope: &SystemScope,
         tenant: TenantId,
         id: UserId,
     ) -> Result<Option<User>> {
-        let values = vec![tenant.as_uuid().into(), id.as_uuid().into()];
-        optional_doc(&self.call("user_get", values).await?)
+        optional_doc(&self.call_before(scope, tenant, "user_get", vec![id.as_uuid().into()]).await?)
     }
 
     async fn users(
@@ -33,7 +31,6 @@ impl IdentityStore for PostgresStore {
         limit: usize,
     ) -> Result<Vec<User>> {
         let after = after.unwrap_or(Uuid::nil());
-        let values = vec![scope.tenant().as_uuid().into(), after.into(), bigint(limit).into()];
-        docs(&self.call("user_list", values).await?)
+        docs(&self.call(scope, "user_list", vec![after.into(), bigint(limit).into()]).await?)
     }
 }

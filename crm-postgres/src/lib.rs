@@ -50,6 +50,8 @@ pub struct PostgresStore {
 
 struct Inner {
     connections: Connections,
+    /// Serves reads that may lag.
+    replica: Option<Connections>,
     schema: String,
     protocol: Protocol,
     patience: Duration,
@@ -60,6 +62,7 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct Options {
     schema: String,
+    replica: Option<String>,
     protocol: Protocol,
     patience: Duration,
     bounds: Bounds,
@@ -69,6 +72,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             schema: "crm".to_owned(),
+            replica: None,
             protocol: Protocol::Prepared,
             patience: Duration::from_secs(35),
             bounds: Bounds {
@@ -86,6 +90,14 @@ impl Options {
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
+        self
+    }
+
+    /// The URL of a replica, which serves the reads of sessions that may lag
+    /// ([`Session::lagging`](crm_core::Session::lagging)); while it cannot be reached, the primary does.
+    #[must_use]
+    pub fn replica(mut self, url: impl Into<String>) -> Self {
+        self.replica = Some(url.into());
         self
     }
 
@@ -152,13 +164,7 @@ impl PostgresStore {
     /// `invalid` when `url` is none; `unavailable` when the server cannot be reached or does not let the role
     /// in.
     pub async fn connect_with(url: &str, options: Options) -> Result<Self> {
-        let connect = PgConnectOptions::from_str(url).map_err(|error| {
-            // The error quotes nothing of the URL, which may hold a password.
-            let message = "this is no URL of a PostgreSQL database; write e.g. \
-                           `postgres://crm_app@localhost/crm`";
-            Error::invalid_field("database", "invalid_url", message).with_source(error)
-        })?;
-        let connections = Connections::own(connect.application_name("crm-core"), &options.bounds)?;
+        let connections = Connections::own(parsed("database", url)?, &options.bounds)?;
         Self::open(connections, options).await
     }
 
@@ -178,10 +184,21 @@ impl PostgresStore {
         let runtime = Handle::try_current().map_err(|error| {
             Error::internal(format!("the store is opened outside of a tokio runtime: {error}"))
         })?;
-        let Options { schema, protocol, patience, .. } = options;
-        let inner = Inner { connections, schema, protocol, patience, runtime };
+        let Options { schema, replica, protocol, patience, bounds } = options;
+        let replica =
+            replica.map(|url| Connections::own(parsed("replica", &url)?, &bounds)).transpose()?;
+        let inner = Inner { connections, replica, schema, protocol, patience, runtime };
         Ok(PostgresStore { inner: Arc::new(inner) })
     }
+}
+
+fn parsed(field: &'static str, url: &str) -> Result<PgConnectOptions> {
+    let parsed = PgConnectOptions::from_str(url).map_err(|error| {
+        let message =
+            "this is no URL of a PostgreSQL database; write e.g. `postgres://crm_app@localhost/crm`";
+        Error::invalid_field(field, "invalid_url", message).with_source(error)
+    })?;
+    Ok(parsed.application_name("crm-core"))
 }
 
 impl fmt::Debug for PostgresStore {

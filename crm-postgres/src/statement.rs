@@ -73,13 +73,12 @@ impl Statement {
         self.pieces.push(String::new());
     }
 
-    /// `select * from schema.function(values)`.
-    pub(crate) fn call(schema: &str, function: &str, values: Vec<Value>) -> Self {
+    /// `select * from schema.function(first, values)`. The first says for whom.
+    pub(crate) fn call(schema: &str, function: &str, first: Value, values: Vec<Value>) -> Self {
         let mut statement = Statement::new(format!("select * from {schema}.{function}("));
-        for (at, value) in values.into_iter().enumerate() {
-            if at > 0 {
-                statement.push(", ");
-            }
+        statement.value(first);
+        for value in values {
+            statement.push(", ");
             statement.value(value);
         }
         statement.push(")");

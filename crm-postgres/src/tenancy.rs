@@ -11,13 +11,11 @@ use crate::rows::{bigint, docs, optional_doc};
 #[async_trait]
 impl TenancyStore for PostgresStore {
     async fn tenant(&self, scope: &SystemScope, id: TenantId) -> Result<Option<Tenant>> {
-        let values = vec![scope.reason().into(), id.as_uuid().into()];
-        optional_doc(&self.call("tenant_get", values).await?)
+        optional_doc(&self.call_for(scope, "tenant_get", vec![id.as_uuid().into()]).await?)
     }
 
     async fn tenant_by_slug(&self, scope: &SystemScope, slug: &Slug) -> Result<Option<Tenant>> {
-        let values = vec![scope.reason().into(), slug.as_str().into()];
-        optional_doc(&self.call("tenant_by_slug", values).await?)
+        optional_doc(&self.call_for(scope, "tenant_by_slug", vec![slug.as_str().into()]).await?)
     }
 
     async fn tenants(
@@ -27,7 +25,6 @@ impl TenancyStore for PostgresStore {
         limit: usize,
     ) -> Result<Vec<Tenant>> {
         let after = after.map_or("", Slug::as_str);
-        let values = vec![scope.reason().into(), after.into(), bigint(limit).into()];
-        docs(&self.call("tenant_list", values).await?)
+        docs(&self.call_for(scope, "tenant_list", vec![after.into(), bigint(limit).into()]).await?)
     }
 }

@@ -142,7 +142,7 @@ impl<'c> Index<'c> {
     }
 }
 
-/// The arguments of `crm.commit`, in their order.
+/// The arguments of `crm.commit` behind the tenant, in their order.
 pub(crate) fn arguments(changes: &Changes, again: bool) -> Result<Vec<Value>> {
     if changes.len() > MOST_CHANGES {
         return Err(Error::new(
@@ -152,7 +152,6 @@ pub(crate) fn arguments(changes: &Changes, again: bool) -> Result<Vec<Value>> {
     }
     let unit = Unit::of(changes)?;
     let mut values = vec![
-        changes.tenant().as_uuid().into(),
         again.into(),
         changes.at().into(),
         changes.scope().actor().to_string().into(),

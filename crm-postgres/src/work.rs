@@ -3,14 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crm_core::{Error, Result, TenantScope};
+use crm_core::{Error, ErrorKind, Freshness, Result, SystemScope, TenantId, TenantScope};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use tracing::Instrument;
 
 use crate::error::{Remedy, failed, remedy, unreachable};
-use crate::pool::Lease;
-use crate::statement::{Protocol, Statement};
+use crate::pool::{Connections, Lease};
+use crate::statement::{Protocol, Statement, Value};
 use crate::{Inner, PostgresStore};
 
 /// How often a unit of work is tried whose transaction gave way to another, or whose connection was
@@ -28,22 +28,44 @@ impl PostgresStore {
         task.await.map_err(|error| unreachable(error.to_string()))?
     }
 
-    /// One statement that sets its tenant itself: one round trip.
-    pub(crate) async fn ask(&self, statement: Statement) -> Result<Vec<PgRow>> {
-        let store = self.clone();
-        self.run(async move { store.inner.read(None, &statement).await }).await
-    }
-
-    /// Calls a function of the schema with these values.
+    /// Calls a function of the schema for the scope's tenant, its first argument: one round trip.
     pub(crate) async fn call(
         &self,
+        scope: &TenantScope,
         function: &'static str,
-        values: Vec<crate::statement::Value>,
+        values: Vec<Value>,
     ) -> Result<Vec<PgRow>> {
-        self.ask(Statement::call(&self.inner.schema, function, values)).await
+        let tenant = scope.tenant().as_uuid().into();
+        let statement = Statement::call(&self.inner.schema, function, tenant, values);
+        self.ask(scope.freshness(), None, statement).await
     }
 
-    /// One statement in a transaction that is opened for its tenant: three round trips.
+    /// Calls a function of the schema for a tenant before anybody is known there.
+    pub(crate) async fn call_before(
+        &self,
+        _: &SystemScope,
+        tenant: TenantId,
+        function: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<PgRow>> {
+        let tenant = tenant.as_uuid().into();
+        let statement = Statement::call(&self.inner.schema, function, tenant, values);
+        self.ask(Freshness::Latest, None, statement).await
+    }
+
+    /// Calls a function of the schema that looks for tenants; its first argument is the reason.
+    pub(crate) async fn call_for(
+        &self,
+        scope: &SystemScope,
+        function: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<PgRow>> {
+        let reason = scope.reason().into();
+        let statement = Statement::call(&self.inner.schema, function, reason, values);
+        self.ask(Freshness::Latest, None, statement).await
+    }
+
+    /// One statement in a transaction that is opened for the scope's tenant: three round trips.
     pub(crate) async fn ask_in_transaction(
         &self,
         scope: &TenantScope,
@@ -54,19 +76,45 @@ impl PostgresStore {
             self.inner.schema,
             scope.tenant()
         );
+        self.ask(scope.freshness(), Some(begin), statement).await
+    }
+
+    async fn ask(
+        &self,
+        freshness: Freshness,
+        begin: Option<String>,
+        statement: Statement,
+    ) -> Result<Vec<PgRow>> {
         let store = self.clone();
-        self.run(async move { store.inner.read(Some(begin), &statement).await }).await
+        self.run(async move {
+            let inner = &store.inner;
+            if let (Freshness::MayLag, Some(replica)) = (freshness, &inner.replica) {
+                match inner.read(replica, begin.as_deref(), &statement).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => {
+                        tracing::warn!(%error, "the replica is not there; the primary serves the read");
+                    }
+                    answer => return answer,
+                }
+            }
+            inner.read(&inner.connections, begin.as_deref(), &statement).await
+        })
+        .await
     }
 }
 
 impl Inner {
-    async fn read(&self, begin: Option<String>, statement: &Statement) -> Result<Vec<PgRow>> {
+    async fn read(
+        &self,
+        connections: &Connections,
+        begin: Option<&str>,
+        statement: &Statement,
+    ) -> Result<Vec<PgRow>> {
         let mut tries = 1;
         loop {
-            let mut lease = self.connections.lease().await?;
+            let mut lease = connections.lease().await?;
             let connection = lease.connection()?;
             let answer = async {
-                match &begin {
+                match begin {
                     None => statement.fetch(connection, self.protocol).await,
                     Some(begin) => {
                         in_transaction(connection, self.protocol, begin, statement).await
@@ -78,7 +126,7 @@ impl Inner {
                     lease.keep();
                     return Ok(rows);
                 }
-                Err(error) => self.after(lease, error, begin.is_some(), tries).await?,
+                Err(error) => after(connections, lease, error, begin.is_some(), tries).await?,
             }
             tries += 1;
         }
@@ -89,38 +137,6 @@ impl Inner {
         tokio::time::timeout(self.patience, answer)
             .await
             .map_err(|elapsed| Error::unavailable("the database does not answer", elapsed))
-    }
-
-    /// Gives back or drops the connection of an attempt that failed. `Ok` is for another attempt.
-    pub(crate) async fn after(
-        &self,
-        mut lease: Lease,
-        error: sqlx::Error,
-        in_transaction: bool,
-        tries: u32,
-    ) -> Result<()> {
-        let what = remedy(&error);
-        match what {
-            Remedy::Reconnect => {
-                drop(lease);
-                self.connections.forget_idle();
-            }
-            Remedy::Repeat | Remedy::None => {
-                let undone = !in_transaction
-                    || sqlx::raw_sql("rollback").execute(lease.connection()?).await.is_ok();
-                if undone {
-                    lease.keep();
-                }
-            }
-        }
-        match what {
-            Remedy::Repeat | Remedy::Reconnect if tries < TRIES => {
-                // Whoever made us give way is still at work.
-                tokio::time::sleep(Duration::from_millis(u64::from(tries))).await;
-                Ok(())
-            }
-            Remedy::Repeat | Remedy::Reconnect | Remedy::None => Err(failed(error)),
-        }
     }
 }
 
@@ -145,5 +161,37 @@ async fn in_transaction(
             rows.drain(..rows.len().min(1));
             Ok(rows)
         }
+    }
+}
+
+/// Gives back or drops the connection of an attempt that failed. `Ok` is for another attempt.
+pub(crate) async fn after(
+    connections: &Connections,
+    mut lease: Lease,
+    error: sqlx::Error,
+    in_transaction: bool,
+    tries: u32,
+) -> Result<()> {
+    let what = remedy(&error);
+    match what {
+        Remedy::Reconnect => {
+            drop(lease);
+            connections.forget_idle();
+        }
+        Remedy::Repeat | Remedy::None => {
+            let undone = !in_transaction
+                || sqlx::raw_sql("rollback").execute(lease.connection()?).await.is_ok();
+            if undone {
+                lease.keep();
+            }
+        }
+    }
+    match what {
+        Remedy::Repeat | Remedy::Reconnect if tries < TRIES => {
+            // Whoever made us give way is still at work.
+            tokio::time::sleep(Duration::from_millis(u64::from(tries))).await;
+            Ok(())
+        }
+        Remedy::Repeat | Remedy::Reconnect | Remedy::None => Err(failed(error)),
     }
 }
