@@ -97,7 +97,7 @@ async fn measure(contacts: u64, tenants: u64) {
     }
     if !there || !keep {
         sqlx::raw_sql("create database crm_bench").execute(&mut admin).await.unwrap();
-        crm_postgres::migrate(&server.admin, &Installation::default()).await.unwrap();
+        Installation::default().run(&server.admin).await.unwrap();
     }
     let options = Options::default().connections(CALLERS);
     let store = PostgresStore::connect_with(&server.app, options).await.unwrap();

@@ -3,18 +3,23 @@
 //! Every table of a tenant has row security that the table's owner cannot pass either, and the application logs
 //! in as `crm_app`, which owns nothing: a query that forgets its tenant finds nothing. What is hot (a
 //! record, a page, a timeline, a commit) is one SQL function, which sets the tenant and then asks, so it
-//! costs one round trip. [`migrate`] makes the schema; a store never does.
+//! costs one round trip. An [`Installation`] makes the schema; a store never does.
 
 mod activities;
 mod audit;
 mod commit;
 mod companies;
 mod contacts;
+mod doctor;
 mod error;
 mod events;
 mod identity;
+pub mod isolation;
+mod migrate;
+mod password;
 mod pool;
 mod rows;
+mod schema;
 mod search;
 mod statement;
 mod tenancy;
@@ -22,15 +27,16 @@ mod unit;
 mod work;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crm_core::{Error, Result};
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Handle;
 
+pub use doctor::doctor;
+pub use migrate::Installation;
+pub use schema::SchemaName;
 pub use statement::Protocol;
 
 use pool::{Bounds, Connections};
@@ -52,7 +58,7 @@ struct Inner {
     connections: Connections,
     /// Serves reads that may lag.
     replica: Option<Connections>,
-    schema: String,
+    schema: SchemaName,
     protocol: Protocol,
     patience: Duration,
     runtime: Handle,
@@ -61,7 +67,7 @@ struct Inner {
 /// How a store uses its database.
 #[derive(Debug, Clone)]
 pub struct Options {
-    schema: String,
+    schema: SchemaName,
     replica: Option<String>,
     protocol: Protocol,
     patience: Duration,
@@ -71,7 +77,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            schema: "crm".to_owned(),
+            schema: SchemaName::default(),
             replica: None,
             protocol: Protocol::Prepared,
             patience: Duration::from_secs(35),
@@ -86,10 +92,10 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The schema that [`migrate`] was told; `crm` by default.
+    /// The schema of the [`Installation`]; `crm` by default.
     #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = schema.into();
+    pub fn schema(mut self, schema: SchemaName) -> Self {
+        self.schema = schema;
         self
     }
 
@@ -164,7 +170,7 @@ impl PostgresStore {
     /// `invalid` when `url` is none; `unavailable` when the server cannot be reached or does not let the role
     /// in.
     pub async fn connect_with(url: &str, options: Options) -> Result<Self> {
-        let connections = Connections::own(parsed("database", url)?, &options.bounds)?;
+        let connections = Connections::own(migrate::options(url)?, &options.bounds)?;
         Self::open(connections, options).await
     }
 
@@ -186,19 +192,10 @@ impl PostgresStore {
         })?;
         let Options { schema, replica, protocol, patience, bounds } = options;
         let replica =
-            replica.map(|url| Connections::own(parsed("replica", &url)?, &bounds)).transpose()?;
+            replica.map(|url| Connections::own(migrate::options(&url)?, &bounds)).transpose()?;
         let inner = Inner { connections, replica, schema, protocol, patience, runtime };
         Ok(PostgresStore { inner: Arc::new(inner) })
     }
-}
-
-fn parsed(field: &'static str, url: &str) -> Result<PgConnectOptions> {
-    let parsed = PgConnectOptions::from_str(url).map_err(|error| {
-        let message =
-            "this is no URL of a PostgreSQL database; write e.g. `postgres://crm_app@localhost/crm`";
-        Error::invalid_field(field, "invalid_url", message).with_source(error)
-    })?;
-    Ok(parsed.application_name("crm-core"))
 }
 
 impl fmt::Debug for PostgresStore {

@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
 
 impl Connections {
     pub(crate) fn own(options: PgConnectOptions, bounds: &Bounds) -> Result<Self> {
-        let options = options.disable_statement_logging();
+        let options = options.application_name("crm-core").disable_statement_logging();
         Pool::builder(Connector { options, idle: bounds.idle })
             .max_size(bounds.connections)
             .wait_timeout(Some(bounds.wait))

@@ -13,6 +13,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use crate::SchemaName;
+
 /// How statements are sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -74,7 +76,12 @@ impl Statement {
     }
 
     /// `select * from schema.function(first, values)`. The first says for whom.
-    pub(crate) fn call(schema: &str, function: &str, first: Value, values: Vec<Value>) -> Self {
+    pub(crate) fn call(
+        schema: &SchemaName,
+        function: &str,
+        first: Value,
+        values: Vec<Value>,
+    ) -> Self {
         let mut statement = Statement::new(format!("select * from {schema}.{function}("));
         statement.value(first);
         for value in values {

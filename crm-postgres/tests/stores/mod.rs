@@ -3,26 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use crm_conformance::{Factory, Fresh};
-use crm_postgres::{Options, PostgresStore, Protocol};
+use crm_postgres::{Installation, Options, PostgresStore, Protocol};
 
 use crate::support::{self, TestDatabase};
 
 /// The name of a database with nothing but the schema, to be copied.
 pub(crate) async fn migrated() -> String {
-    let files = [
-        include_str!("../../migrations/0001_tables.sql"),
-        include_str!("../../migrations/0002_commit.sql"),
-        include_str!("../../migrations/0003_reads.sql"),
-    ];
-    let name = support::template_name("crm_template", &files);
+    let installation = Installation::default();
+    let name = support::template_name("crm_template", &[&installation.script().unwrap()]);
     support::template(&name, async move |url| {
-        use sqlx::Connection;
-        let mut admin = sqlx::PgConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql("do $$ begin if not exists (select from pg_roles where rolname='crm_owner') then create role crm_owner nologin; end if; if not exists (select from pg_roles where rolname='crm_app') then create role crm_app login; end if; end $$;
-            create schema crm authorization crm_owner;
-            grant usage on schema crm to crm_app;
-            set role crm_owner;").execute(&mut admin).await.unwrap();
-        for file in files { sqlx::raw_sql(file).execute(&mut admin).await.unwrap(); }
+        installation.run(&url).await.unwrap();
     })
     .await
 }
