@@ -95,26 +95,24 @@ impl Inner {
                 }
                 Err(error) => error,
             };
-            if remedy(&error) == Remedy::None {
+            match remedy(&error) {
                 // What refuses a repeated unit may be the unit itself, still at work when it was asked
                 // for; having met it, it has ended by now.
-                if !lost || refused {
+                Remedy::None if lost && !refused => refused = true,
+                Remedy::None => {
                     let refusal = refusal(changes, error);
                     if !shared || sqlx::raw_sql("rollback").execute(connection).await.is_ok() {
                         lease.keep();
                     }
                     return Err(refusal);
                 }
-                refused = true;
-            }
-            if remedy(&error) == Remedy::Reconnect && !lost {
-                lost = true;
-                statement = self.commit_statement(changes, true)?;
-            }
-            if refused {
-                drop(lease);
-            } else {
-                after(&self.connections, lease, error, shared, tries).await?;
+                what @ (Remedy::Repeat | Remedy::Reconnect) => {
+                    if what == Remedy::Reconnect && !lost {
+                        lost = true;
+                        statement = self.commit_statement(changes, true)?;
+                    }
+                    after(&self.connections, lease, error, shared, tries).await?;
+                }
             }
             tries += 1;
         }

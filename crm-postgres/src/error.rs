@@ -13,7 +13,7 @@ pub(crate) const STALE: &str = "UX002";
 pub(crate) enum Remedy {
     /// Nothing.
     None,
-    /// The same once more: the transaction was rolled back for the sake of another.
+    /// The same once more: the transaction was rolled back for the sake of another, or was not ours.
     Repeat,
     /// The same on another connection: this one is gone, and nobody knows how far it came.
     Reconnect,
@@ -25,6 +25,8 @@ pub(crate) fn remedy(error: &sqlx::Error) -> Remedy {
         return match error.code() {
             // Serialization failure, deadlock.
             "40001" | "40P01" => Remedy::Repeat,
+            // The host has left a transaction open that failed; it is rolled back before the repetition.
+            "25P02" => Remedy::Repeat,
             // Shut down by the administrator, or by a crash of another backend; starting up.
             "57P01" | "57P02" | "57P03" => Remedy::Reconnect,
             code if code.starts_with("08") => Remedy::Reconnect,

@@ -126,7 +126,10 @@ impl Inner {
                     lease.keep();
                     return Ok(rows);
                 }
-                Err(error) => after(connections, lease, error, begin.is_some(), tries).await?,
+                Err(error) => {
+                    let in_transaction = begin.is_some() || connections.are_shared();
+                    after(connections, lease, error, in_transaction, tries).await?;
+                }
             }
             tries += 1;
         }
@@ -164,7 +167,8 @@ async fn in_transaction(
     }
 }
 
-/// Gives back or drops the connection of an attempt that failed. `Ok` is for another attempt.
+/// Gives back or drops the connection of an attempt that failed, perhaps within a transaction. `Ok` is
+/// for another attempt.
 pub(crate) async fn after(
     connections: &Connections,
     mut lease: Lease,
