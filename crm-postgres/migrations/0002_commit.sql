@@ -45,6 +45,8 @@ declare
         cardinality(_lost_words) > 0 and current_setting('transaction_isolation') = 'read committed';
     _rows bigint;
     _done uuid[];
+    _writer xid;
+    _number bigint;
     _position bigint;
     _refused record;
 begin
@@ -272,15 +274,24 @@ begin
                 as made (id, contact, kind, occurred, by, created, doc);
     end if;
 
-    insert into crm.audit (tenant_id, id, at, actor, action, resource_kind, resource_id, request_id,
-                           fields)
-        select _tenant, made.id, _at, _actor, made.action, made.kind, made.subject, _request_id,
-               made.fields::json
-        from unnest(_audit_ids, _actions, _subject_kinds, _subject_ids, _fields)
-            as made (id, action, kind, subject, fields);
+    with written as (
+        insert into crm.audit (tenant_id, id, at, actor, action, resource_kind, resource_id, request_id,
+                               fields)
+            select _tenant, made.id, _at, _actor, made.action, made.kind, made.subject, _request_id,
+                   made.fields::json
+            from unnest(_audit_ids, _actions, _subject_kinds, _subject_ids, _fields)
+                as made (id, action, kind, subject, fields)
+            returning audit.xmin
+    )
+    select xmin into _writer from written limit 1;
 
-    -- 19 bits for the place within the unit leave 44 for the number of the transaction.
-    _position := (pg_current_xact_id()::text::bigint + crm.position_base()) << 19;
+    -- A transaction of the host may have got its number long before it took the lock, and holds several
+    -- units. So the number is that of the subtransaction, which was given after the lock was taken: no
+    -- reader has come as far. A row has the lower 32 bits of it.
+    _number := pg_current_xact_id()::text::bigint;
+    _number := _number + ((_writer::text::bigint - _number) & 4294967295);
+    -- 19 bits for the place within the unit leave 44 for the number.
+    _position := (_number + crm.position_base()) << 19;
     insert into crm.events (tenant_id, position, id, name, occurred_at, actor, request_id,
                             subject_kind, subject_id, data)
         select _tenant, _position + made.place, made.id, made.name, _at, _actor, _request_id,

@@ -209,17 +209,23 @@ begin
     if exists (
         select from crm.events
         where tenant_id = _tenant and position > greatest(_after, (_open + _base) << 19)
-    ) and not pg_is_in_recovery() then
+    ) and current_setting('transaction_isolation') = 'read committed' and not pg_is_in_recovery() then
+        -- The locks are of this moment, so what is returned must be, too.
         -- Somebody has a transaction open; it holds up this tenant's events only if it writes them.
         _next := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
-        select min(_next - (((_next & 4294967295) - writer.transactionid::text::bigint) & 4294967295))
-            into _open
+        -- Their numbers have 32 bits, which go round; those from the next on hold up nothing.
+        select min(_next - writer.age) into _open
             from pg_locks as lock
-            join pg_locks as writer on writer.virtualtransaction = lock.virtualtransaction
-                and writer.locktype = 'transactionid' and writer.mode = 'ExclusiveLock'
+            cross join lateral (
+                select ((_next & 4294967295) - own.transactionid::text::bigint) & 4294967295 as age
+                from pg_locks as own
+                where own.virtualtransaction = lock.virtualtransaction
+                    and own.locktype = 'transactionid' and own.mode = 'ExclusiveLock'
+            ) as writer
             where lock.locktype = 'advisory' and lock.objsubid = 1 and lock.granted
                 and lock.classid::bigint = (_lock >> 32) & 4294967295
-                and lock.objid::bigint = _lock & 4294967295;
+                and lock.objid::bigint = _lock & 4294967295
+                and writer.age < 2147483648;
         _open := least(_next, coalesce(_open, _next));
     end if;
     return query select * from crm.events

@@ -126,7 +126,8 @@ async fn attempt(
     statement: &Statement,
 ) -> Result<(), sqlx::Error> {
     if shared {
-        sqlx::raw_sql("begin").execute(&mut *connection).await?;
+        // The position of events is the savepoint's number, see `crm.commit`.
+        sqlx::raw_sql("begin; savepoint crm").execute(&mut *connection).await?;
     }
     statement.fetch(connection, protocol).await?;
     if shared {

@@ -1,0 +1,334 @@
+//! Units of work beside each other and beside the host's own.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod stores;
+mod support;
+mod tenants;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crm_core::contacts::{Contact, ContactFilter};
+use crm_core::events::{EventPosition, RecordedEvent};
+use crm_core::ports::Store;
+use crm_core::{Changes, EntityRef, ErrorKind, Session};
+use crm_postgres::{Options, PostgresStore};
+use sqlx::{Connection, PgConnection};
+use support::proxy::Proxy;
+use support::{TestDatabase, connect};
+use tenants::{crm, person, tenant, titled, whole};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A store with one tenant, and connections to its database beside it.
+struct Place {
+    store: PostgresStore,
+    session: Session,
+    database: TestDatabase,
+}
+
+impl Place {
+    async fn new() -> Place {
+        Place::with(Options::default()).await
+    }
+
+    async fn with(options: Options) -> Place {
+        let (store, database) = stores::fresh(options).await;
+        let session = tenant(&crm(&store), "acme").await;
+        // A word that is new to the tenant is waited for until it is committed; these are not new.
+        let known = vec![person("planned", 1000), person("made", 1000)];
+        session.contacts().create_all(known).await.unwrap();
+        Place { store, session, database }
+    }
+
+    /// A host's connection, of the application's role.
+    async fn host(&self) -> PgConnection {
+        connect(&self.database.url_as("crm_app")).await
+    }
+
+    async fn admin(&self) -> PgConnection {
+        connect(&self.database.admin_url()).await
+    }
+
+    async fn plan(&self, number: usize) -> (Contact, Changes) {
+        self.session.contacts().plan_create(person("planned", number)).await.unwrap()
+    }
+
+    async fn create(&self, number: usize) -> Contact {
+        self.session.contacts().create(person("made", number)).await.unwrap()
+    }
+
+    async fn is_there(&self, contact: &Contact) -> bool {
+        match self.session.contacts().get(contact.id).await {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+                false
+            }
+        }
+    }
+
+    /// What a reader sees who comes back with the position of the last event that it has seen.
+    async fn events(&self, seen: &mut Vec<RecordedEvent>) -> Vec<EntityRef> {
+        let after = seen.last().map_or(EventPosition::START, |last| last.position);
+        let new = self.session.events().after(after, 1000).await.unwrap();
+        let subjects = new.iter().map(|one| one.event.subject).collect();
+        seen.extend(new);
+        assert!(seen.is_sorted_by(|a, b| a.position < b.position));
+        subjects
+    }
+}
+
+fn subjects<const N: usize>(contacts: [&Contact; N]) -> [EntityRef; N] {
+    contacts.map(|contact| contact.id.into())
+}
+
+// ---- the host's transaction ----
+
+#[tokio::test]
+async fn the_hosts_row_and_a_contact_are_kept_together_or_not_at_all() {
+    let place = Place::new().await;
+    let mut admin = place.admin().await;
+    support::run(&mut admin, "create table public.orders (customer uuid); grant select, insert on public.orders to crm_app".into()).await;
+    let mut host = place.host().await;
+    for (number, keep) in [(0, false), (1, true)] {
+        let (contact, changes) = place.plan(number).await;
+        let mut transaction = host.begin().await.unwrap();
+        sqlx::query("insert into public.orders values ($1)")
+            .bind(contact.id.as_uuid())
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        place.store.commit_in(&mut transaction, changes).await.unwrap();
+        assert_eq!(tenant_of(&mut transaction).await, "");
+        assert!(!place.is_there(&contact).await, "before the host's commit");
+        if keep {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+        assert_eq!(place.is_there(&contact).await, keep);
+        assert_eq!(
+            tenants::number(&mut admin, "select count(*) from public.orders").await,
+            number as i64
+        );
+    }
+    assert_eq!(whole(&mut admin).await, 2 + 1);
+}
+
+/// The tenant that a transaction of the host has been given.
+async fn tenant_of(transaction: &mut PgConnection) -> String {
+    sqlx::query_scalar("select coalesce(current_setting('crm.tenant_id', true), '')")
+        .fetch_one(transaction)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_change_leaves_the_hosts_transaction_usable() {
+    let place = Place::new().await;
+    place.create(0).await;
+    let (_, stale) = {
+        let (planned, changes) = place.plan(1).await;
+        place.session.contacts().create(person("planned", 1)).await.unwrap();
+        (planned, changes)
+    };
+    let mut host = place.host().await;
+    let mut transaction = host.begin().await.unwrap();
+    let (before, changes) = place.plan(2).await;
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    let refused = place.store.commit_in(&mut transaction, stale).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists, "{refused:?}");
+    assert_eq!(tenant_of(&mut transaction).await, "");
+    let (after, changes) = place.plan(3).await;
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert!(place.is_there(&before).await && place.is_there(&after).await);
+    assert_eq!(whole(&mut place.admin().await).await, 2 + 4);
+    let mut seen = Vec::new();
+    assert!(place.events(&mut seen).await.ends_with(&subjects([&before, &after])));
+}
+
+// ---- events ----
+
+#[tokio::test]
+async fn a_reader_of_events_never_skips_a_late_commit() {
+    let place = Place::new().await;
+    let mut seen = Vec::new();
+    place.events(&mut seen).await;
+    let mut host = place.host().await;
+    let (early, changes) = place.plan(0).await;
+    let mut transaction = host.begin().await.unwrap();
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    let late = [place.create(1).await, place.create(2).await];
+    assert_eq!(place.events(&mut seen).await, [], "an earlier one is still open");
+    transaction.commit().await.unwrap();
+    assert_eq!(place.events(&mut seen).await, subjects([&early, &late[0], &late[1]]));
+
+    // Undone, it holds nobody up.
+    let (_, changes) = place.plan(3).await;
+    let mut transaction = host.begin().await.unwrap();
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    let last = place.create(4).await;
+    assert_eq!(place.events(&mut seen).await, []);
+    transaction.rollback().await.unwrap();
+    assert_eq!(place.events(&mut seen).await, subjects([&last]));
+}
+
+/// The number of a transaction is given with its first write, which may be the host's own, long before.
+#[tokio::test]
+async fn a_transaction_that_wrote_before_its_commit_is_not_skipped_either() {
+    let place = Place::new().await;
+    support::run(
+        &mut place.admin().await,
+        "create table public.orders (); grant insert on public.orders to crm_app".into(),
+    )
+    .await;
+    let mut seen = Vec::new();
+    place.events(&mut seen).await;
+    let mut host = place.host().await;
+    let mut transaction = host.begin().await.unwrap();
+    sqlx::query("insert into public.orders default values")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    // What a reader sees now comes before whatever the host is going to commit.
+    let first = place.create(0).await;
+    assert_eq!(place.events(&mut seen).await, subjects([&first]));
+    let (second, changes) = place.plan(1).await;
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    let third = place.create(2).await;
+    let (fourth, changes) = place.plan(3).await;
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    assert_eq!(place.events(&mut seen).await, []);
+    transaction.commit().await.unwrap();
+    assert_eq!(place.events(&mut seen).await, subjects([&second, &third, &fourth]));
+}
+
+#[tokio::test]
+async fn a_long_transaction_of_somebody_else_holds_no_events_back() {
+    let place = Place::new().await;
+    let mut admin = place.admin().await;
+    support::run(
+        &mut admin,
+        "create table public.orders (); grant insert on public.orders to crm_app".into(),
+    )
+    .await;
+    let other = tenant(&crm(&place.store), "other").await;
+    let (mut host, mut another) = (place.host().await, place.host().await);
+    let mut long = host.begin().await.unwrap();
+    sqlx::query("insert into public.orders default values").execute(&mut *long).await.unwrap();
+    let (_, changes) = other.contacts().plan_create(person("other", 0)).await.unwrap();
+    let mut others = another.begin().await.unwrap();
+    place.store.commit_in(&mut others, changes).await.unwrap();
+
+    let mut seen = Vec::new();
+    place.events(&mut seen).await;
+    let made = place.create(0).await;
+    assert_eq!(place.events(&mut seen).await, subjects([&made]));
+}
+
+#[tokio::test]
+async fn a_later_transaction_holds_no_events_back() {
+    let place = Place::new().await;
+    let create = "create table public.orders (); grant insert on public.orders to crm_app";
+    support::run(&mut place.admin().await, create.into()).await;
+    let mut seen = Vec::new();
+    place.events(&mut seen).await;
+    let (mut one, mut two, mut three) = (place.host().await, place.host().await, place.host().await);
+    let insert = "insert into public.orders default values";
+    // Older than the unit, so that the snapshot alone does not tell what is whole.
+    let mut before = one.begin().await.unwrap();
+    sqlx::query(insert).execute(&mut *before).await.unwrap();
+    let made = place.create(0).await;
+    // Two that are open, the tenant's the later: its number is beyond all that have ended.
+    let mut after = two.begin().await.unwrap();
+    sqlx::query(insert).execute(&mut *after).await.unwrap();
+    let (later, changes) = place.plan(1).await;
+    let mut last = three.begin().await.unwrap();
+    place.store.commit_in(&mut last, changes).await.unwrap();
+    assert_eq!(place.events(&mut seen).await, subjects([&made]));
+    last.commit().await.unwrap();
+    assert_eq!(place.events(&mut seen).await, subjects([&later]));
+}
+
+/// In an isolation where a transaction sees what was there when it began, it does not see whose have ended since.
+#[tokio::test]
+async fn a_reader_in_another_isolation_skips_nothing() {
+    let place = Place::new().await;
+    let mut host = place.host().await;
+    let (early, changes) = place.plan(0).await;
+    let mut transaction = host.begin().await.unwrap();
+    place.store.commit_in(&mut transaction, changes).await.unwrap();
+    let late = place.create(1).await;
+    let mut reader = place.host().await;
+    let mut old = reader.begin_with("begin isolation level repeatable read").await.unwrap();
+    sqlx::query("select 1").execute(&mut *old).await.unwrap();
+    transaction.commit().await.unwrap();
+    let mut found = Vec::new();
+    for _ in 0..2 {
+        let rows: Vec<uuid::Uuid> =
+            sqlx::query_scalar("select subject_id from crm.events_after($1, 0, 100)")
+                .bind(place.session.scope().tenant().as_uuid())
+                .fetch_all(&mut *old)
+                .await
+                .unwrap();
+        found.push(rows);
+    }
+    for rows in found {
+        assert!(!rows.contains(&late.id.as_uuid()), "an earlier one has not been seen");
+    }
+    drop(old);
+    let mut seen = Vec::new();
+    assert!(place.events(&mut seen).await.ends_with(&subjects([&early, &late])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_writers_and_a_reader() {
+    const EACH: usize = 5;
+    let place = Arc::new(Place::new().await);
+    let mut seen = Vec::new();
+    place.events(&mut seen).await;
+    let before = seen.len();
+    let writers: Vec<_> = (0..100)
+        .map(|writer| {
+            let place = Arc::clone(&place);
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    let number = writer * EACH + number;
+                    if number % 7 > 0 {
+                        place.create(number).await;
+                        continue;
+                    }
+                    // Some within transactions of the host.
+                    let (_, changes) = place.plan(number).await;
+                    let mut host = place.host().await;
+                    let mut transaction = host.begin().await.unwrap();
+                    place.store.commit_in(&mut transaction, changes).await.unwrap();
+                    transaction.commit().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let began = Instant::now();
+    while seen.len() < before + 100 * EACH {
+        place.events(&mut seen).await;
+        assert!(began.elapsed() < 3 * PATIENCE, "{} events of {}", seen.len(), 100 * EACH);
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(place.events(&mut seen).await, [], "each once");
+    let ids: HashSet<_> = seen.iter().map(|one| one.event.id).collect();
+    assert_eq!(ids.len(), before + 100 * EACH);
+}
