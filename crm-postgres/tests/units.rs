@@ -20,11 +20,10 @@ use std::time::{Duration, Instant};
 
 use crm_core::contacts::{Contact, ContactFilter};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::ports::Store;
 use crm_core::{Changes, EntityRef, ErrorKind, Session};
 use crm_postgres::{Options, PostgresStore};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use sqlx::{Connection, PgConnection};
-use support::proxy::Proxy;
 use support::{TestDatabase, connect};
 use tenants::{crm, person, tenant, titled, whole};
 
@@ -159,6 +158,198 @@ async fn a_refused_change_leaves_the_hosts_transaction_usable() {
     assert!(place.events(&mut seen).await.ends_with(&subjects([&before, &after])));
 }
 
+// ---- locks ----
+
+/// A store of the same tenant on connections with a setting of their own.
+async fn set(place: &Place, setting: &str, options: Options) -> Session {
+    let url = format!("{}?options=-c%20{setting}", place.database.url_as("crm_app"));
+    let store = PostgresStore::connect_with(&url, options).await.unwrap();
+    let system = crm(&store).system("test").unwrap();
+    system.session(place.session.scope().tenant()).await.unwrap()
+}
+
+/// Waits until so many units of the application wait for a lock.
+async fn until_waiting(admin: &mut PgConnection, units: i64) {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+                   and usename = 'crm_app' and wait_event_type = 'Lock'";
+    let began = Instant::now();
+    while tenants::number(admin, waiting).await < units {
+        assert!(began.elapsed() < PATIENCE, "not {units} units wait");
+    }
+}
+
+/// A transaction of somebody else that holds a contact's row.
+const HOLD: &str = "begin; update crm.contacts set version = version";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_gave_way_to_a_serialization_failure_is_repeated() {
+    let place = Place::new().await;
+    let made = place.create(0).await;
+    let isolation = "default_transaction_isolation%3Drepeatable%5C%20read";
+    let session = set(&place, isolation, Options::default()).await;
+    let (mut admin, mut holder) = (place.admin().await, place.admin().await);
+    support::run(&mut holder, HOLD.into()).await;
+    let update = tokio::spawn(async move {
+        session.contacts().update(made.id, titled("Countess"), Some(made.version)).await
+    });
+    until_waiting(&mut admin, 1).await;
+    // Changed meanwhile, though not in what the unit goes by.
+    support::run(&mut holder, "commit".into()).await;
+    assert_eq!(update.await.unwrap().unwrap().version, 2);
+    assert_eq!(whole(&mut admin).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_gave_way_to_a_deadlock_is_repeated() {
+    let place = Place::new().await;
+    let made = place.create(0).await;
+    let (mut admin, mut holder) = (place.admin().await, place.admin().await);
+    // The other never gives way itself.
+    let key = "set deadlock_timeout = '1h'; begin;
+        insert into crm.contact_keys select tenant_id, 0, 'new@people.example', contact_id, true
+        from crm.contact_keys limit 1";
+    support::run(&mut holder, key.into()).await;
+    let session = place.session.clone();
+    let update = tokio::spawn(async move {
+        let patch = serde_json::json!({ "emails": [{ "address": "new@people.example" }] });
+        let patch = serde_json::from_value(patch).unwrap();
+        session.contacts().update(made.id, patch, Some(made.version)).await
+    });
+    // It has the contact's row and wants the e-mail; the other has the e-mail and wants the row.
+    until_waiting(&mut admin, 1).await;
+    support::run(&mut holder, "update crm.contacts set version = version; rollback".into()).await;
+    assert_eq!(update.await.unwrap().unwrap().version, 2);
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    let began = Instant::now();
+    // Counted a moment later.
+    while tenants::number(&mut admin, deadlocks).await == 0 {
+        assert!(began.elapsed() < PATIENCE, "there was no deadlock");
+    }
+    assert_eq!(whole(&mut admin).await, 3);
+}
+
+#[tokio::test]
+async fn a_lock_held_too_long_is_an_error_in_time_and_no_more() {
+    let place = Place::new().await;
+    let made = place.create(0).await;
+    let session = set(&place, "lock_timeout%3D200", Options::default()).await;
+    let mut holder = place.admin().await;
+    support::run(&mut holder, HOLD.into()).await;
+    let began = Instant::now();
+    let error = session.contacts().update(made.id, titled("Countess"), None).await.unwrap_err();
+    let waited = began.elapsed();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.message(), "the record is locked by another transaction for too long");
+    assert!(error.is_retryable());
+    assert!(waited >= Duration::from_millis(200) && waited < Duration::from_secs(5), "{waited:?}");
+    assert_eq!(session.contacts().get(made.id).await.unwrap(), made, "readers do not wait");
+    support::run(&mut holder, "rollback".into()).await;
+    session.contacts().update(made.id, titled("Countess"), None).await.unwrap();
+    assert_eq!(whole(&mut holder).await, 3);
+}
+
+// ---- connections ----
+
+/// Counts what is recorded as the time for which callers waited for a connection.
+#[derive(Default)]
+struct Waits(Arc<Mutex<Vec<f64>>>);
+
+struct Wait(Arc<Mutex<Vec<f64>>>);
+
+impl metrics::HistogramFn for Wait {
+    fn record(&self, seconds: f64) {
+        self.0.lock().unwrap().push(seconds);
+    }
+}
+
+impl metrics::Recorder for Waits {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        assert_eq!(key.name(), "crm_postgres_connection_wait_seconds");
+        Histogram::from_arc(Arc::new(Wait(Arc::clone(&self.0))))
+    }
+}
+
+/// On one thread, which is the recorder's.
+#[tokio::test]
+async fn callers_beyond_the_connections_wait_and_are_told() {
+    let waits = Waits::default();
+    let _recorder = metrics::set_default_local_recorder(&waits);
+    let timeout = Duration::from_millis(300);
+    let place = Place::with(Options::default().connections(2).wait_timeout(timeout)).await;
+    let made = place.create(0).await;
+    let (mut admin, mut holder) = (place.admin().await, place.admin().await);
+    support::run(&mut holder, HOLD.into()).await;
+    let updates: Vec<_> = (0..2)
+        .map(|_| {
+            let session = place.session.clone();
+            let update =
+                async move { session.contacts().update(made.id, titled("Countess"), None).await };
+            tokio::spawn(update)
+        })
+        .collect();
+    until_waiting(&mut admin, 2).await;
+    waits.0.lock().unwrap().clear();
+    let began = Instant::now();
+    let error = place.session.contacts().get(made.id).await.unwrap_err();
+    let waited = began.elapsed();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.message(), "all connections to the database are busy");
+    assert!(error.is_retryable());
+    assert!(waited >= timeout && waited < timeout + Duration::from_secs(3), "{waited:?}");
+    let recorded = waits.0.lock().unwrap().last().copied().unwrap();
+    assert!(recorded >= timeout.as_secs_f64(), "{recorded}");
+
+    support::run(&mut holder, "rollback".into()).await;
+    for update in updates {
+        update.await.unwrap().unwrap();
+    }
+    place.session.contacts().get(made.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_that_may_lag_read_from_the_replica() {
+    let place = Place::new().await;
+    let made = place.create(0).await;
+    let tenant = place.session.scope().tenant();
+    let Place { store, session, database } = place;
+    drop((store, session));
+    // A copy that lags behind by one contact.
+    let copy = TestDatabase::create(Some(database.name())).await;
+    let forget = format!(
+        "delete from crm.activities where contact_id = '{id}';
+         delete from crm.contact_keys where contact_id = '{id}';
+         delete from crm.contacts where id = '{id}'",
+        id = made.id
+    );
+    support::run(&mut connect(&copy.admin_url()).await, forget).await;
+
+    let nowhere = "postgres://crm_app@127.0.0.1:1/nowhere".to_owned();
+    for (replica, lags) in [(copy.url_as("crm_app"), true), (nowhere, false)] {
+        let options = Options::default().replica(replica);
+        let url = database.url_as("crm_app");
+        let store = PostgresStore::connect_with(&url, options).await.unwrap();
+        let session = crm(&store).system("test").unwrap().session(tenant).await.unwrap();
+        assert_eq!(session.contacts().get(made.id).await.unwrap(), made);
+        let count = async |session: &Session| {
+            session.contacts().count(&ContactFilter::default()).await.unwrap()
+        };
+        assert_eq!(count(&session).await, 3);
+        let report = session.lagging();
+        let found = report.contacts().get(made.id).await;
+        assert_eq!(found.is_err(), lags, "{found:?}");
+        assert_eq!(count(&report).await, if lags { 2 } else { 3 });
+    }
+}
+
 // ---- events ----
 
 #[tokio::test]
@@ -245,7 +436,8 @@ async fn a_later_transaction_holds_no_events_back() {
     support::run(&mut place.admin().await, create.into()).await;
     let mut seen = Vec::new();
     place.events(&mut seen).await;
-    let (mut one, mut two, mut three) = (place.host().await, place.host().await, place.host().await);
+    let (mut one, mut two, mut three) =
+        (place.host().await, place.host().await, place.host().await);
     let insert = "insert into public.orders default values";
     // Older than the unit, so that the snapshot alone does not tell what is whole.
     let mut before = one.begin().await.unwrap();

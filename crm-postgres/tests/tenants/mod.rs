@@ -1,5 +1,12 @@
 //! Tenants in a store, and a look at their rows behind its back.
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 use std::hash::{BuildHasher, Hasher};
 

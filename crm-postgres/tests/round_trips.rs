@@ -1,0 +1,235 @@
+//! What an operation costs in round trips, pinned.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod stores;
+mod support;
+mod tenants;
+
+use crm_core::activities::store::ActivityQuery;
+use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
+use crm_core::audit::AuditQuery;
+use crm_core::companies::{CompanyKey, NewCompany};
+use crm_core::contacts::store::ContactQuery;
+use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
+use crm_core::events::EventPosition;
+use crm_core::identity::NewUser;
+use crm_core::ports::{
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, Store,
+    TenancyStore,
+};
+use crm_core::{Changes, Role};
+use crm_postgres::{Options, PostgresStore, Protocol};
+use sqlx::postgres::PgPoolOptions;
+use support::TestDatabase;
+use support::proxy::Proxy;
+use tenants::{crm, new_tenant, person, tenant, titled};
+
+/// What each costs on connections of the store's own, and with one message of text for each statement.
+const PREPARED_AND_SIMPLE: &str = "
+    tenant by id               1 1
+    tenant by slug             1 1
+    tenants                    1 1
+    principal                  1 1
+    user                       1 1
+    users                      1 1
+    company                    1 1
+    companies                  1 1
+    companies by keys          1 1
+    contact                    1 1
+    contacts by ids            1 1
+    contacts by keys           1 1
+    first page CreatedAt       1 1
+    next page CreatedAt        1 1
+    first page UpdatedAt       1 1
+    next page UpdatedAt        1 1
+    first page LastName        1 1
+    next page LastName         1 1
+    deleted ones               1 1
+    in any state               3 1
+    filtered                   3 1
+    count                      3 1
+    activity                   1 1
+    timeline                   1 1
+    next page of the timeline  1 1
+    activities of a kind       3 1
+    activity stats             3 1
+    audit                      1 1
+    audit of a record          1 1
+    events                     1 1
+    events after a position    1 1
+    open a session             2 2
+    create a contact           2 2
+    update a contact           2 2
+    delete a contact           2 2
+    restore a contact          3 3
+    commit of one              1 1
+    commit of a hundred        1 1
+    create a tenant            1 1
+";
+
+/// Counts an operation's round trips, once it has been done before.
+struct Meter {
+    proxy: Proxy,
+    counts: Vec<(String, usize)>,
+    warm: bool,
+}
+
+impl Meter {
+    async fn count<T>(
+        &mut self,
+        name: impl Into<String>,
+        work: impl Future<Output = crm_core::Result<T>>,
+    ) -> T {
+        self.proxy.reset();
+        let name = name.into();
+        let answer = work.await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        if self.warm {
+            self.counts.push((name, self.proxy.count()));
+        }
+        answer
+    }
+}
+
+/// Every operation and its round trips.
+async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
+    let crm = crm(store);
+    let system = crm.system("test").unwrap();
+    let session = tenant(&crm, "acme").await;
+    let scope = session.scope();
+    let ada = session.contacts().create(person("ada", 0)).await.unwrap();
+    let note = session.activities().create(NewActivity::note(ada.id, "first")).await.unwrap();
+    let new = NewCompany { name: "Initech".into(), domain: None };
+    let company = session.companies().create(new).await.unwrap();
+    let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
+    let user = session.users().create(new).await.unwrap();
+    let mut meter = Meter { proxy, counts: Vec::new(), warm: false };
+    // Twice: the first time each statement is prepared.
+    for round in 0..2 {
+        meter.warm = round == 1;
+        let m = &mut meter;
+        m.count("tenant by id", store.tenant(system.scope(), scope.tenant())).await;
+        m.count("tenant by slug", system.tenant(&"acme".parse().unwrap())).await;
+        m.count("tenants", system.tenants(None, 5)).await;
+        m.count("principal", store.principal(system.scope(), scope.tenant(), user.id)).await;
+        m.count("user", store.user(scope, user.id)).await;
+        m.count("users", store.users(scope, None, 5)).await;
+        m.count("company", store.company(scope, company.id)).await;
+        m.count("companies", store.companies(scope, None, 5)).await;
+        let keys = [CompanyKey::Name("initech".into())];
+        m.count("companies by keys", store.companies_by_keys(scope, &keys)).await;
+        m.count("contact", store.contact(scope, ada.id)).await;
+        m.count("contacts by ids", store.contacts_by_ids(scope, &[ada.id])).await;
+        let keys = [ContactKey::Tag("person".into())];
+        m.count("contacts by keys", store.contacts_by_keys(scope, &keys)).await;
+        let first = ContactQuery { limit: 5, ..ContactQuery::default() };
+        for sort in [ContactSort::CreatedAt, ContactSort::UpdatedAt, ContactSort::LastName] {
+            let first = ContactQuery { sort, ..first.clone() };
+            m.count(format!("first page {sort:?}"), store.contacts(scope, &first)).await;
+            let next = ContactQuery { after: Some((sort.key_of(&ada), ada.id.as_uuid())), ..first };
+            m.count(format!("next page {sort:?}"), store.contacts(scope, &next)).await;
+        }
+        for (name, filter) in [
+            ("deleted ones", ContactFilter { deleted: Deleted::Only, ..ContactFilter::default() }),
+            (
+                "in any state",
+                ContactFilter { deleted: Deleted::Include, ..ContactFilter::default() },
+            ),
+            ("filtered", ContactFilter { keys: keys.to_vec(), ..ContactFilter::default() }),
+        ] {
+            let query = ContactQuery { filter, ..first.clone() };
+            m.count(name, store.contacts(scope, &query)).await;
+        }
+        m.count("count", store.count_contacts(scope, &ContactFilter::default())).await;
+        m.count("activity", store.activity(scope, note.id)).await;
+        let of_ada = ActivityFilter { contact_id: Some(ada.id), ..ActivityFilter::default() };
+        let query = ActivityQuery { filter: of_ada, after: None, limit: 5 };
+        m.count("timeline", store.activities(scope, &query)).await;
+        let next = ActivityQuery { after: Some((note.occurred_at, note.id)), ..query };
+        m.count("next page of the timeline", store.activities(scope, &next)).await;
+        let notes = ActivityFilter { kind: Some(ActivityKind::Note), ..ActivityFilter::default() };
+        let query = ActivityQuery { filter: notes.clone(), after: None, limit: 5 };
+        m.count("activities of a kind", store.activities(scope, &query)).await;
+        m.count("activity stats", store.activity_stats(scope, &notes, StatsGroupBy::Day)).await;
+        for (name, resource) in [("audit", None), ("audit of a record", Some(ada.id.into()))] {
+            let query = AuditQuery { resource, before: None, limit: 5 };
+            m.count(name, store.audit_entries(scope, &query)).await;
+        }
+        let events = m.count("events", store.events_after(scope, EventPosition::START, 5)).await;
+        let after = events[2].position;
+        m.count("events after a position", store.events_after(scope, after, 5)).await;
+        let principal = crm_core::Principal::User { tenant: scope.tenant(), user: user.id };
+        m.count("open a session", crm.session(principal)).await;
+
+        // A read for the decision, and the commit.
+        let contacts = session.contacts();
+        let bob = m.count("create a contact", contacts.create(person("bob", round))).await;
+        m.count("update a contact", contacts.update(bob.id, titled("T"), None)).await;
+        m.count("delete a contact", contacts.delete(bob.id, None)).await;
+        m.count("restore a contact", contacts.restore(bob.id)).await;
+        let (_, one) = contacts.plan_create(person("one", round)).await.unwrap();
+        m.count("commit of one", store.commit(one)).await;
+        let mut hundred: Option<Changes> = None;
+        for number in 0..100 {
+            let new = person("hundred", round * 100 + number);
+            let (_, changes) = contacts.plan_create(new).await.unwrap();
+            hundred = Some(match hundred {
+                None => changes,
+                Some(before) => before.and(changes).unwrap(),
+            });
+        }
+        m.count("commit of a hundred", store.commit(hundred.unwrap())).await;
+        let new = new_tenant(&format!("tenant{round}"));
+        m.count("create a tenant", system.create_tenant(new)).await;
+    }
+    meter.counts
+}
+
+async fn measured(protocol: Protocol) -> Vec<(String, usize)> {
+    let database = TestDatabase::create(Some(&stores::migrated().await)).await;
+    let url = database.url_as("crm_app");
+    let proxy = Proxy::start(&url).await;
+    let options = Options::default().connections(1).protocol(protocol);
+    let store = PostgresStore::connect_with(&proxy.url(&url), options).await.unwrap();
+    measure(&store, proxy).await
+}
+
+#[tokio::test]
+async fn what_is_hot_costs_one_round_trip_and_the_rest_three_at_most() {
+    let prepared = measured(Protocol::Prepared).await;
+    let simple = measured(Protocol::Simple).await;
+    let table: Vec<String> = prepared
+        .iter()
+        .zip(&simple)
+        .map(|((name, prepared), (_, simple))| format!("    {name:<26} {prepared} {simple}\n"))
+        .collect();
+    assert_eq!(format!("\n{}", table.concat()), PREPARED_AND_SIMPLE);
+}
+
+/// There the transaction is the store's own, and the pool asks once more when the connection comes back.
+#[tokio::test]
+async fn on_the_hosts_pool_a_commit_costs_three_and_the_pools_own() {
+    let database = TestDatabase::create(Some(&stores::migrated().await)).await;
+    let url = database.url_as("crm_app");
+    let proxy = Proxy::start(&url).await;
+    let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+    let pool = pool.connect(&proxy.url(&url)).await.unwrap();
+    let store = PostgresStore::from_pool(pool.clone(), Options::default()).await.unwrap();
+    let session = tenant(&crm(&store), "acme").await;
+    for number in 0..2 {
+        let (_, changes) = session.contacts().plan_create(person("ada", number)).await.unwrap();
+        let held = pool.acquire().await.unwrap();
+        proxy.reset();
+        drop(held);
+        store.commit(changes).await.unwrap();
+        // Once this one is there, the store's has come back.
+        drop(pool.acquire().await.unwrap());
+    }
+    assert_eq!(proxy.count(), 1 + 3 + 1, "one when a connection comes back, before and after");
+}
