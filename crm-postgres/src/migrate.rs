@@ -53,8 +53,9 @@ impl Installation {
     ///
     /// # Errors
     ///
-    /// `invalid` when the URL, the server, the database or its schema is not one that can be used;
-    /// `forbidden` when the role may not do it; `unavailable` when the server cannot be reached.
+    /// `invalid` when the URL is none or the password cannot be used; `conflict` when the server, the
+    /// database or a schema in it is not one that can be made ready; `forbidden` when the role may not
+    /// do it; `unavailable` when the server cannot be reached.
     pub async fn run(&self, admin_url: &str) -> Result<Vec<String>> {
         let parts = self.parts()?;
         let mut connection =
@@ -175,7 +176,7 @@ fn not_installed(error: sqlx::Error) -> Error {
         return failed(error);
     };
     match code.as_str() {
-        REFUSED => Error::invalid_field("database", "not_installed", message).with_source(error),
+        REFUSED => Error::new(ErrorKind::Conflict, message).with_source(error),
         "42501" => Error::new(
             ErrorKind::Forbidden,
             format!(

@@ -272,7 +272,7 @@ async fn positions_of_a_restored_dump_do_not_run_backwards() {
 
 async fn refused(installed: Result<Vec<String>, Error>, words: &str) {
     let error = installed.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     let text = error.to_string();
     assert!(text.contains(words) && !text.contains('\n') && !text.ends_with('.'), "{text}");
 }
