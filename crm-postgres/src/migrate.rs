@@ -90,7 +90,7 @@ impl Installation {
         if let Some(password) = &self.app_password {
             // A verifier has no quotes: it is base64 and a few signs.
             let verifier = password::verifier(password)?;
-            parts.push(format!("alter role crm_app password '{verifier}';\n"));
+            parts.push(set_password(&verifier));
         }
         parts.push(
             "select done from string_to_table(current_setting('crm.done'), E'\\n') as done
@@ -146,6 +146,26 @@ $migration$;
     elsif _applied <> '\\x{checksum}' then
         raise exception using errcode = '{REFUSED}', message = '{changed}';
     end if;
+end
+$installation$;
+"
+    )
+}
+
+/// Sets the password. It is the server's and not the database's, so that installations in two databases
+/// can meet here; PostgreSQL then fails the later one instead of letting it follow.
+fn set_password(verifier: &str) -> String {
+    format!(
+        "do $installation$
+begin
+    for _attempt in 1..20 loop
+        begin
+            alter role crm_app password '{verifier}';
+            return;
+        exception when internal_error then
+            if _attempt = 20 then raise; end if;
+        end;
+    end loop;
 end
 $installation$;
 "
