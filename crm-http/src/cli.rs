@@ -11,6 +11,7 @@ use crm_core::contacts::formats::{ExportFormat, ImportFormat};
 use crm_core::contacts::import::OnConflict;
 use crm_core::tenancy::Slug;
 use crm_core::{Page, Region};
+use crm_postgres::SchemaName;
 
 use crate::database::DatabaseUrl;
 use crate::failure::Failure;
@@ -34,7 +35,7 @@ Examples:
   crm-http timeline --tenant acme-gmbh ada lovelace"
 )]
 pub(crate) struct Cli {
-    /// The database, as `sqlite://PATH`.
+    /// The database, as `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
     #[arg(
         long,
         global = true,
@@ -44,6 +45,9 @@ pub(crate) struct Cli {
         hide_env_values = true
     )]
     pub(crate) database: DatabaseUrl,
+    /// The schema of a PostgreSQL database that holds the tables.
+    #[arg(long, global = true, value_name = "NAME", env = "CRM_SCHEMA", default_value = "crm")]
+    pub(crate) schema: SchemaName,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -59,6 +63,7 @@ pub(crate) enum Command {
     Timeline(TimelineArgs),
     Seed(SeedArgs),
     Doctor(DoctorArgs),
+    Migrate(MigrateArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,6 +238,24 @@ pub(crate) struct SeedArgs {
 /// Looks at the database and says what is wrong with it; the exit status is 1 where something is.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Makes a PostgreSQL database ready, or brings it up to date: the roles, the schema, the tables.
+///
+/// `--database` names it with a role that may: a superuser, or the database's owner with the right to
+/// create roles. `CRM_APP_PASSWORD` in the environment becomes the password of `crm_app`, the role that
+/// all other commands connect as. Run again, it does what is missing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  CRM_APP_PASSWORD=... crm-http migrate --database postgres://postgres@localhost/crm
+  crm-http migrate --print | psql -d crm")]
+pub(crate) struct MigrateArgs {
+    /// Prints the script for `psql` that does the same, and touches nothing.
+    #[arg(long, env = "CRM_PRINT", value_parser = BoolishValueParser::new())]
+    pub(crate) print: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

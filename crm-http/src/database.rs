@@ -1,7 +1,7 @@
 //! Which database a command works on.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crm_core::Crm;
@@ -10,48 +10,77 @@ use crm_sqlite::SqliteStore;
 use crate::failure::Failure;
 
 /// The place of a database, as `--database` names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DatabaseUrl {
-    path: PathBuf,
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A database of a server: the whole URL, which may hold a password.
+    Postgres(String),
 }
 
 impl DatabaseUrl {
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The CRM in a file that exists.
+    /// The CRM in a database that exists.
     pub(crate) async fn open(&self) -> Result<Crm, Failure> {
         self.must_exist()?;
         self.open_or_create().await
     }
 
-    /// The CRM in a file that is made where there is none.
+    /// The CRM in a database; a file is made where there is none.
     pub(crate) async fn open_or_create(&self) -> Result<Crm, Failure> {
-        let store = SqliteStore::open(&self.path)
-            .await
-            .map_err(|error| Failure::from(error).about(&self.to_string()))?;
-        Ok(Crm::builder(store).build()?)
+        match self {
+            DatabaseUrl::Sqlite(path) => {
+                let store = SqliteStore::open(path)
+                    .await
+                    .map_err(|error| Failure::from(error).about(&self.to_string()))?;
+                Ok(Crm::builder(store).build()?)
+            }
+            DatabaseUrl::Postgres(_) => Err(Failure::Usage(
+                "--database: this build keeps nothing in PostgreSQL yet; use a file, e.g. \
+                 `sqlite://crm.db`"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Refuses a file that does not exist: made in passing, it would be one more empty database
-    /// wherever a path was mistyped.
+    /// wherever a path was mistyped. Whether a server has the database shows when it is asked.
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
-        match self.path.try_exists() {
+        let path = match self {
+            DatabaseUrl::Sqlite(path) => path,
+            DatabaseUrl::Postgres(_) => return Ok(()),
+        };
+        match path.try_exists() {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::Usage(format!(
                 "--database: there is no database `{self}`; make one with `crm-http tenant create \
                  --name NAME --owner EMAIL`, or name another"
             ))),
-            Err(error) => Err(Failure::of_file("open", &self.path, &error)),
+            Err(error) => Err(Failure::of_file("open", path, &error)),
         }
     }
 }
 
+/// Without the password, and without parameters, which may hold one too.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sqlite://{}", self.path.display())
+        let url = match self {
+            DatabaseUrl::Sqlite(path) => return write!(f, "sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => url,
+        };
+        let place = url.split_once("://").map_or(url.as_str(), |(_, place)| place);
+        // A password that was not escaped may have any sign, so the last `@` ends it.
+        let (user, place) = match place.rsplit_once('@') {
+            Some((login, place)) => (login.split(':').next().map(|user| format!("{user}@")), place),
+            None => (None, place),
+        };
+        let place = place.split('?').next().unwrap_or_default();
+        write!(f, "postgres://{}{place}", user.unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
     }
 }
 
@@ -59,11 +88,9 @@ impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The address of a server may hold a password, so it is not repeated.
+        const EXAMPLES: &str = "`sqlite://crm.db` or `postgres://crm_app@host/crm`";
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err(
-                "this build has no PostgreSQL yet; use a file, e.g. `sqlite://crm.db`".into()
-            );
+            return Ok(DatabaseUrl::Postgres(text.to_owned()));
         }
         if text.starts_with("sqlite:") && text.ends_with(":memory:") {
             return Err(format!(
@@ -71,11 +98,12 @@ impl FromStr for DatabaseUrl {
             ));
         }
         let Some(path) = text.strip_prefix("sqlite://") else {
+            // The address of a server may hold a password, so it is not repeated.
             return Err(match text.split_once("://") {
                 Some((scheme, _)) => {
-                    format!("`{scheme}` is no kind of database; use a file, e.g. `sqlite://crm.db`")
+                    format!("`{scheme}` is no kind of database; write e.g. {EXAMPLES}")
                 }
-                None => format!("`{text}` is no database URL; write e.g. `sqlite://crm.db`"),
+                None => format!("`{text}` is no database URL; write e.g. {EXAMPLES}"),
             });
         };
         if path.is_empty() {
@@ -84,7 +112,7 @@ impl FromStr for DatabaseUrl {
         if path.contains('?') {
             return Err(format!("`{text}` has parameters; only the path is read"));
         }
-        Ok(DatabaseUrl { path: path.into() })
+        Ok(DatabaseUrl::Sqlite(path.into()))
     }
 }
 
@@ -92,15 +120,13 @@ impl FromStr for DatabaseUrl {
 mod tests {
     use super::*;
 
-    fn path(url: &str) -> Result<PathBuf, String> {
-        url.parse::<DatabaseUrl>().map(|url| url.path)
-    }
-
     #[test]
     fn a_file_is_named_relative_or_absolute() {
-        assert_eq!(path("sqlite://crm.db").unwrap(), Path::new("crm.db"));
-        assert_eq!(path("sqlite://data/crm.db").unwrap(), Path::new("data/crm.db"));
-        assert_eq!(path("sqlite:///var/lib/crm.db").unwrap(), Path::new("/var/lib/crm.db"));
+        for path in ["crm.db", "data/crm.db", "/var/lib/crm.db"] {
+            let url: DatabaseUrl = format!("sqlite://{path}").parse().unwrap();
+            assert_eq!(url, DatabaseUrl::Sqlite(path.into()));
+            assert_eq!(url.to_string(), format!("sqlite://{path}"));
+        }
     }
 
     #[test]
@@ -114,16 +140,25 @@ mod tests {
             "mysql://localhost/crm",
             "sqlite://crm.db?mode=ro",
         ] {
-            let message = path(url).unwrap_err();
+            let message = url.parse::<DatabaseUrl>().unwrap_err();
             assert!(!message.contains('\n') && !message.ends_with('.'), "{message}");
         }
     }
 
     #[test]
     fn the_password_of_a_server_is_not_repeated() {
-        for scheme in ["postgres", "postgresql", "mysql"] {
-            let message = path(&format!("{scheme}://crm:secret@host/crm")).unwrap_err();
-            assert!(!message.contains("secret"), "{message}");
+        for (url, shown) in [
+            ("postgres://crm:secret@host/crm", "postgres://crm@host/crm"),
+            ("postgresql://crm:sec:ret@host:5433/crm", "postgres://crm@host:5433/crm"),
+            ("postgres://crm:s@cr?t/e@host/crm?password=secret", "postgres://crm@host/crm"),
+            ("postgres://host/crm?user=crm&password=secret", "postgres://host/crm"),
+            ("postgres:///crm?host=/run/postgresql", "postgres:///crm"),
+        ] {
+            let url: DatabaseUrl = url.parse().unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(format!("{url:?}"), format!("`{shown}`"));
         }
+        let message = "mysql://crm:secret@host/crm".parse::<DatabaseUrl>().unwrap_err();
+        assert!(!message.contains("secret"), "{message}");
     }
 }

@@ -2,16 +2,25 @@
 
 use serde_json::json;
 
+use crm_postgres::SchemaName;
+
 use crate::cli::DoctorArgs;
 use crate::database::DatabaseUrl;
 use crate::failure::Failure;
 use crate::output::{self, Format, note};
 
 /// Prints what was looked at, and fails when something is not as it should be.
-pub(crate) fn run(database: &DatabaseUrl, args: &DoctorArgs) -> Result<(), Failure> {
+pub(crate) async fn run(
+    database: &DatabaseUrl,
+    schema: &SchemaName,
+    args: &DoctorArgs,
+) -> Result<(), Failure> {
     database.must_exist()?;
-    let findings = crm_sqlite::doctor(database.path())
-        .map_err(|error| Failure::from(error).about(&database.to_string()))?;
+    let findings = match database {
+        DatabaseUrl::Sqlite(path) => crm_sqlite::doctor(path),
+        DatabaseUrl::Postgres(url) => crm_postgres::doctor(url, schema).await,
+    }
+    .map_err(|error| Failure::of_option(error, |_| "--database").about(&database.to_string()))?;
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({

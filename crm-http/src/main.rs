@@ -6,6 +6,7 @@ mod contacts;
 mod database;
 mod doctor;
 mod failure;
+mod migrate;
 mod output;
 mod progress;
 mod seed;
@@ -24,7 +25,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Failure> {
-    let Some(Cli { database, command }) = cli::parse(std::env::args_os())? else { return Ok(()) };
+    let Some(Cli { database, schema, command }) = cli::parse(std::env::args_os())? else {
+        return Ok(());
+    };
     // One worker beside this thread: it hears ctrl-C while a batch is planned here.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -39,7 +42,8 @@ fn run() -> Result<(), Failure> {
             Command::Search(args) => contacts::search(&database, args).await,
             Command::Timeline(args) => activities::timeline(&database, args).await,
             Command::Seed(args) => seed::run(&database, args).await,
-            Command::Doctor(args) => doctor::run(&database, &args),
+            Command::Doctor(args) => doctor::run(&database, &schema, &args).await,
+            Command::Migrate(args) => migrate::run(&database, schema, &args).await,
         }
     })
 }

@@ -2,6 +2,9 @@
 -- referred to without its tenant, and the tables can be distributed by it. `doc` is the record as JSON;
 -- the columns beside it are what is filtered, sorted or kept unique, and are compared by leakproof
 -- operators alone: row security lets no other become an index condition.
+--
+-- The type of `doc` is `json`, not `jsonb`: it is given back as it was written, and holds all
+-- characters that people paste into a text, of which `jsonb` and `text` refuse one.
 
 alter default privileges revoke execute on functions from public;
 
@@ -128,8 +131,6 @@ create table crm.word_deletes (
     constraint word_deletes_pkey primary key (tenant_id, hash, word)
 );
 
--- doc: subject, body and data. People paste any character into a body; of JSON's escapes the type `json`
--- keeps them all, `text` and `jsonb` refuse one.
 create table crm.activities (
     tenant_id   uuid        not null,
     id          uuid        not null,
@@ -137,7 +138,6 @@ create table crm.activities (
     kind        text        collate "C" not null,
     occurred_at timestamptz not null,
     user_id     uuid,
-    created_at  timestamptz not null,
     doc         json        not null,
     constraint activities_pkey primary key (tenant_id, id),
     constraint activities_contact_fkey

@@ -32,11 +32,11 @@ create function crm.commit(
     _words text[], _word_ids uuid[],
     _hashed_words text[], _hash_words integer[], _hashes integer[],
     _activity_ids uuid[], _activity_contacts uuid[], _activity_kinds text[],
-    _activity_occurred timestamptz[], _activity_users uuid[], _activity_created timestamptz[],
-    _activity_docs text[],
+    _activity_occurred timestamptz[], _activity_users uuid[], _activity_docs text[],
     _audit_ids uuid[], _event_ids uuid[], _actions text[], _names text[],
     _subject_kinds text[], _subject_ids uuid[], _fields text[], _data text[]
-) returns void language plpgsql as $$
+) returns void language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 declare
     _before constant text := coalesce(current_setting('crm.tenant_id', true), '');
     _lock constant bigint := crm.tenant_lock(_tenant);
@@ -265,13 +265,11 @@ begin
     end if;
 
     if cardinality(_activity_ids) > 0 then
-        insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, user_id, created_at,
-                                    doc)
-            select _tenant, made.id, made.contact, made.kind, made.occurred, made.by, made.created,
-                   made.doc::json
+        insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, user_id, doc)
+            select _tenant, made.id, made.contact, made.kind, made.occurred, made.by, made.doc::json
             from unnest(_activity_ids, _activity_contacts, _activity_kinds, _activity_occurred,
-                        _activity_users, _activity_created, _activity_docs)
-                as made (id, contact, kind, occurred, by, created, doc);
+                        _activity_users, _activity_docs)
+                as made (id, contact, kind, occurred, by, doc);
     end if;
 
     with written as (

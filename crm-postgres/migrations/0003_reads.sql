@@ -1,4 +1,8 @@
 -- The hot reads, each in one statement: a function sets the tenant and then asks, in that order.
+-- Records come as JSON, a list of them as one text: a row of its own would cost more than a record.
+--
+-- A page is planned once and not for its values: by the limit alone, which it cannot foresee, the planner
+-- thinks such a plan dear, and plans each call anew in several times the time that the page takes.
 
 create function crm.tenant_get(_reason text, _id uuid) returns json language plpgsql as $$
 begin
@@ -15,10 +19,13 @@ end
 $$;
 
 create function crm.tenant_list(_reason text, _after text, _limit bigint)
-returns setof json language plpgsql as $$
+returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.system', _reason, true);
-    return query select doc from crm.tenants where slug > _after order by slug limit _limit;
+    return (select string_agg(page.doc::text, E'\n') from (
+        select doc from crm.tenants where slug > _after order by slug limit _limit
+    ) as page);
 end
 $$;
 
@@ -30,11 +37,14 @@ end
 $$;
 
 create function crm.user_list(_tenant uuid, _after uuid, _limit bigint)
-returns setof json language plpgsql as $$
+returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select doc from crm.users
-        where tenant_id = _tenant and id > _after order by id limit _limit;
+    return (select string_agg(page.doc::text, E'\n') from (
+        select doc from crm.users
+        where tenant_id = _tenant and id > _after order by id limit _limit
+    ) as page);
 end
 $$;
 
@@ -46,19 +56,24 @@ end
 $$;
 
 create function crm.company_list(_tenant uuid, _after uuid, _limit bigint)
-returns setof json language plpgsql as $$
+returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select doc from crm.companies
-        where tenant_id = _tenant and id > _after order by id limit _limit;
+    return (select string_agg(page.doc::text, E'\n') from (
+        select doc from crm.companies
+        where tenant_id = _tenant and id > _after order by id limit _limit
+    ) as page);
 end
 $$;
 
 create function crm.company_by_keys(_tenant uuid, _kinds smallint[], _values text[])
-returns setof json language plpgsql as $$
+returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select companies.doc
+    return (select string_agg(page.doc::text, E'\n') from (
+        select companies.doc
         from (
             select distinct found.company_id
             from unnest(_kinds, _values) as asked (kind, value)
@@ -73,7 +88,8 @@ begin
             where companies.tenant_id = _tenant and companies.id = named.company_id
             offset 0
         ) as companies
-        order by companies.id;
+        order by companies.id
+    ) as page);
 end
 $$;
 
@@ -84,16 +100,19 @@ begin
 end
 $$;
 
-create function crm.contact_by_ids(_tenant uuid, _ids uuid[]) returns setof json language plpgsql as $$
+create function crm.contact_by_ids(_tenant uuid, _ids uuid[]) returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select contacts.doc
+    return (select string_agg(page.doc::text, E'\n') from (
+        select contacts.doc
         from unnest(_ids) with ordinality as asked (id, place)
         cross join lateral (
             select doc from crm.contacts where tenant_id = _tenant and contacts.id = asked.id
             offset 0
         ) as contacts
-        order by asked.place;
+        order by asked.place
+    ) as page);
 end
 $$;
 
@@ -102,33 +121,46 @@ $$;
 create function crm.contact_page(
     _tenant uuid, _deleted boolean, _sort text, _descending boolean,
     _time timestamptz, _name text, _id uuid, _limit bigint
-) returns setof json language plpgsql as $$
+) returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     if _sort = 'created_at' and not _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (created_at, id) > (_time, _id)
-            order by created_at, id limit _limit;
+            order by created_at, id limit _limit
+        ) as page);
     elsif _sort = 'created_at' and _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (created_at, id) < (_time, _id)
-            order by created_at desc, id desc limit _limit;
+            order by created_at desc, id desc limit _limit
+        ) as page);
     elsif _sort = 'updated_at' and not _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (updated_at, id) > (_time, _id)
-            order by updated_at, id limit _limit;
+            order by updated_at, id limit _limit
+        ) as page);
     elsif _sort = 'updated_at' and _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (updated_at, id) < (_time, _id)
-            order by updated_at desc, id desc limit _limit;
+            order by updated_at desc, id desc limit _limit
+        ) as page);
     elsif _sort = 'sort_name' and not _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (sort_name, id) > (_name, _id)
-            order by sort_name, id limit _limit;
+            order by sort_name, id limit _limit
+        ) as page);
     elsif _sort = 'sort_name' and _descending then
-        return query select doc from crm.contacts
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.contacts
             where tenant_id = _tenant and deleted = _deleted and (sort_name, id) < (_name, _id)
-            order by sort_name desc, id desc limit _limit;
+            order by sort_name desc, id desc limit _limit
+        ) as page);
     else
         raise exception 'crm: contacts cannot be sorted by `%`', _sort;
     end if;
@@ -137,7 +169,8 @@ $$;
 
 -- The place of each key among those asked for, and the first live contact under it.
 create function crm.contact_by_keys(_tenant uuid, _kinds smallint[], _values text[])
-returns table (place bigint, contact_id uuid) language plpgsql as $$
+returns table (place bigint, contact_id uuid) language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     return query select asked.place, holder.contact_id
@@ -153,27 +186,31 @@ end
 $$;
 
 create function crm.activity_get(_tenant uuid, _id uuid)
-returns setof crm.activities language plpgsql as $$
+returns json language plpgsql as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select * from crm.activities where tenant_id = _tenant and id = _id;
+    return (select doc from crm.activities where tenant_id = _tenant and id = _id);
 end
 $$;
 
 create function crm.activity_timeline(
     _tenant uuid, _contact uuid, _before timestamptz, _before_id uuid, _limit bigint
-) returns setof crm.activities language plpgsql as $$
+) returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query select * from crm.activities
+    return (select string_agg(page.doc::text, E'\n') from (
+        select doc from crm.activities
         where tenant_id = _tenant and contact_id = _contact
             and (occurred_at, id) < (_before, _before_id)
-        order by occurred_at desc, id desc limit _limit;
+        order by occurred_at desc, id desc limit _limit
+    ) as page);
 end
 $$;
 
 create function crm.audit_list(_tenant uuid, _before uuid, _limit bigint)
-returns setof crm.audit language plpgsql as $$
+returns setof crm.audit language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     return query select * from crm.audit
@@ -183,7 +220,8 @@ end
 $$;
 
 create function crm.audit_of(_tenant uuid, _kind text, _id uuid, _before uuid, _limit bigint)
-returns setof crm.audit language plpgsql as $$
+returns setof crm.audit language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     return query select * from crm.audit
@@ -197,7 +235,8 @@ $$;
 -- would never come back for the earlier one, so nothing is returned that an open transaction of the
 -- tenant could still come before.
 create function crm.events_after(_tenant uuid, _after bigint, _limit bigint)
-returns setof crm.events language plpgsql as $$
+returns setof crm.events language plpgsql
+set plan_cache_mode = force_generic_plan as $$
 declare
     _lock constant bigint := crm.tenant_lock(_tenant);
     _base constant bigint := crm.position_base();

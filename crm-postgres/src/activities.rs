@@ -1,26 +1,23 @@
 //! Activities.
 
-use std::borrow::Cow;
-
 use async_trait::async_trait;
 use crm_core::activities::store::ActivityQuery;
-use crm_core::activities::{Activity, ActivityFilter, StatsGroup, StatsGroupBy};
+use crm_core::activities::{Activity, ActivityFilter, ActivityKind, StatsGroup, StatsGroupBy};
 use crm_core::ports::ActivityStore;
 use crm_core::{ActivityId, ContactId, Error, Result, TenantScope, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::PostgresStore;
-use crate::rows::{self, bigint, get, json_text, parsed, timestamp};
+use crate::rows::{bigint, docs, get, optional_doc};
 use crate::statement::Statement;
 
 #[async_trait]
 impl ActivityStore for PostgresStore {
     async fn activity(&self, scope: &TenantScope, id: ActivityId) -> Result<Option<Activity>> {
         let rows = self.call(scope, "activity_get", vec![id.as_uuid().into()]).await?;
-        rows.first().map(activity).transpose()
+        optional_doc(&rows)?.map(activity).transpose()
     }
 
     async fn activities(
@@ -46,17 +43,17 @@ impl ActivityStore for PostgresStore {
                 self.call(scope, "activity_timeline", values).await?
             }
             Some(_) | None => {
-                let mut statement = self.select("select *", scope, filter);
+                let mut statement = self.select("select doc", scope, filter);
                 statement.push(" and (occurred_at, id) < (");
                 statement.value(before.into());
                 statement.push(", ");
                 statement.value(before_id.into());
                 statement.push(") order by occurred_at desc, id desc limit ");
                 statement.value(bigint(query.limit).into());
-                self.ask_in_transaction(scope, statement).await?
+                self.ask_in_transaction(scope, Statement::list_of(statement)).await?
             }
         };
-        rows.iter().map(activity).collect()
+        docs(&rows)?.into_iter().map(activity).collect()
     }
 
     async fn activity_stats(
@@ -117,36 +114,32 @@ impl PostgresStore {
     }
 }
 
-/// What an activity's row keeps as JSON beside what is filtered and sorted.
-#[derive(Serialize, Deserialize)]
-struct Doc<'a, D> {
-    subject: Option<Cow<'a, str>>,
-    body: Option<Cow<'a, str>>,
-    data: D,
+/// An activity as its row keeps it. What `data` holds depends on the kind.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    id: ActivityId,
+    contact_id: ContactId,
+    kind: ActivityKind,
+    occurred_at: Timestamp,
+    user_id: Option<UserId>,
+    subject: Option<String>,
+    body: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    created_at: Timestamp,
 }
 
-pub(crate) fn to_doc(activity: &Activity) -> Result<String> {
-    rows::to_doc(&Doc {
-        subject: activity.subject.as_deref().map(Cow::Borrowed),
-        body: activity.body.as_deref().map(Cow::Borrowed),
-        data: &activity.data,
-    })
-}
-
-fn activity(row: &PgRow) -> Result<Activity> {
-    let by: Option<Uuid> = get(row, "user_id")?;
-    let doc: Doc<'_, &RawValue> =
-        serde_json::from_str(json_text(row, "doc")?).map_err(Error::internal)?;
+fn activity(stored: Stored<'_>) -> Result<Activity> {
     Activity::from_stored(
-        ActivityId::from_uuid(get(row, "id")?),
-        ContactId::from_uuid(get(row, "contact_id")?),
-        timestamp(row, "occurred_at")?,
-        by.map(UserId::from_uuid),
-        doc.subject.map(Cow::into_owned),
-        doc.body.map(Cow::into_owned),
-        parsed(row, "kind")?,
-        doc.data.get(),
-        timestamp(row, "created_at")?,
+        stored.id,
+        stored.contact_id,
+        stored.occurred_at,
+        stored.user_id,
+        stored.subject,
+        stored.body,
+        stored.kind,
+        stored.data.get(),
+        stored.created_at,
     )
     .map_err(Error::internal)
 }

@@ -158,7 +158,7 @@ impl PostgresStore {
             ") order by contacts.{column} {direction}, contacts.id {direction} limit "
         ));
         statement.value(bigint(query.limit).into());
-        statement
+        Statement::list_of(statement)
     }
 
     /// The table, and the conditions of `filter`.

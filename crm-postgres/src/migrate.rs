@@ -53,8 +53,9 @@ impl Installation {
     ///
     /// # Errors
     ///
-    /// `invalid` when the URL, the server, the database or its schema is not one that can be used;
-    /// `forbidden` when the role may not do it; `unavailable` when the server cannot be reached.
+    /// `invalid` when the URL is none or the password cannot be used; `conflict` when the server, the
+    /// database or a schema in it is not one that can be made ready; `forbidden` when the role may not
+    /// do it; `unavailable` when the server cannot be reached.
     pub async fn run(&self, admin_url: &str) -> Result<Vec<String>> {
         let parts = self.parts()?;
         let mut connection =
@@ -89,7 +90,7 @@ impl Installation {
         if let Some(password) = &self.app_password {
             // A verifier has no quotes: it is base64 and a few signs.
             let verifier = password::verifier(password)?;
-            parts.push(format!("alter role crm_app password '{verifier}';\n"));
+            parts.push(set_password(&verifier));
         }
         parts.push(
             "select done from string_to_table(current_setting('crm.done'), E'\\n') as done
@@ -151,6 +152,26 @@ $installation$;
     )
 }
 
+/// Sets the password. It is the server's and not the database's, so that installations in two databases
+/// can meet here; PostgreSQL then fails the later one instead of letting it follow.
+fn set_password(verifier: &str) -> String {
+    format!(
+        "do $installation$
+begin
+    for _attempt in 1..20 loop
+        begin
+            alter role crm_app password '{verifier}';
+            return;
+        exception when internal_error then
+            if _attempt = 20 then raise; end if;
+        end;
+    end loop;
+end
+$installation$;
+"
+    )
+}
+
 /// Where a URL leads.
 ///
 /// # Errors
@@ -175,7 +196,7 @@ fn not_installed(error: sqlx::Error) -> Error {
         return failed(error);
     };
     match code.as_str() {
-        REFUSED => Error::invalid_field("database", "not_installed", message).with_source(error),
+        REFUSED => Error::new(ErrorKind::Conflict, message).with_source(error),
         "42501" => Error::new(
             ErrorKind::Forbidden,
             format!(

@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use crm_core::{Error, Result, Timestamp};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row, Type, ValueRef};
 
@@ -14,30 +13,30 @@ pub(crate) fn to_doc<T: Serialize>(record: &T) -> Result<String> {
     serde_json::to_string(record).map_err(Error::internal)
 }
 
-/// The record in the first column, a JSON document; none where that is null.
-pub(crate) fn optional_doc<T: DeserializeOwned>(rows: &[PgRow]) -> Result<Option<T>> {
-    match rows.first() {
+/// The record that is the only value, as JSON; none where that is null.
+pub(crate) fn optional_doc<'r, T: Deserialize<'r>>(rows: &'r [PgRow]) -> Result<Option<T>> {
+    match only_value(rows)? {
         None => Ok(None),
-        Some(row) => {
-            let value = row.try_get_raw(0).map_err(Error::internal)?;
-            if value.is_null() {
-                return Ok(None);
-            }
-            let doc = value.as_bytes().map_err(Error::internal)?;
-            serde_json::from_slice(doc).map(Some).map_err(Error::internal)
-        }
+        Some(doc) => serde_json::from_slice(doc).map(Some).map_err(Error::internal),
     }
 }
 
-/// The records in the first column, each a JSON document.
-pub(crate) fn docs<T: DeserializeOwned>(rows: &[PgRow]) -> Result<Vec<T>> {
-    rows.iter()
-        .map(|row| {
-            let value = row.try_get_raw(0).map_err(Error::internal)?;
-            let doc = value.as_bytes().map_err(Error::internal)?;
-            serde_json::from_slice(doc).map_err(Error::internal)
-        })
-        .collect()
+/// The records of the only value, one JSON document after the other.
+pub(crate) fn docs<'r, T: Deserialize<'r>>(rows: &'r [PgRow]) -> Result<Vec<T>> {
+    let text = only_value(rows)?.unwrap_or_default();
+    serde_json::Deserializer::from_slice(text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map_err(Error::internal)
+}
+
+fn only_value(rows: &[PgRow]) -> Result<Option<&[u8]>> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    let value = row.try_get_raw(0).map_err(Error::internal)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    value.as_bytes().map(Some).map_err(Error::internal)
 }
 
 pub(crate) fn get<'r, T: Decode<'r, Postgres> + Type<Postgres>>(

@@ -92,6 +92,19 @@ impl Statement {
         statement
     }
 
+    /// A statement that returns the documents `doc` of `query` in their order, as one text.
+    pub(crate) fn list_of(query: Statement) -> Self {
+        let mut statement = Statement::new("select string_agg(page.doc::text, E'\\n') from (");
+        let mut pieces = query.pieces.into_iter();
+        if let Some(first) = pieces.next() {
+            statement.push(&first);
+        }
+        statement.pieces.extend(pieces);
+        statement.values = query.values;
+        statement.push(") as page");
+        statement
+    }
+
     /// The text with a parameter for each value, and the values.
     fn prepared(&self) -> Result<(String, PgArguments), sqlx::Error> {
         let mut text = String::new();

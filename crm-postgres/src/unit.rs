@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::rows::to_doc;
 use crate::statement::Value;
-use crate::{activities, companies, contacts};
+use crate::{companies, contacts};
 
 /// Changes that one unit may hold: the place of an event in its unit has 19 bits.
 const MOST_CHANGES: usize = (1 << 19) - 1;
@@ -337,8 +337,7 @@ impl<'c> Unit<'c> {
 
     fn push_activities(&self, values: &mut Vec<Value>) -> Result<()> {
         let all = &self.activities;
-        let docs: Result<Vec<String>> =
-            all.iter().map(|activity| activities::to_doc(activity)).collect();
+        let docs: Result<Vec<String>> = all.iter().map(to_doc).collect();
         let users = all.iter().map(|activity| activity.user_id.map(|id| id.as_uuid()));
         values.extend([
             all.iter().map(|activity| activity.id.as_uuid()).collect::<Vec<_>>().into(),
@@ -349,7 +348,6 @@ impl<'c> Unit<'c> {
                 .into(),
             all.iter().map(|activity| activity.occurred_at).collect::<Vec<_>>().into(),
             users.collect::<Vec<_>>().into(),
-            all.iter().map(|activity| activity.created_at).collect::<Vec<_>>().into(),
             docs?.into(),
         ]);
         Ok(())

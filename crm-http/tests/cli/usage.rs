@@ -7,7 +7,7 @@ fn help_has_examples_and_the_version_is_told() {
     let shell = Shell::new();
     assert!(shell.ok(&["--version"]).starts_with("crm-http 0."));
     assert!(shell.ok(&["--help"]).contains("Examples:"));
-    for command in ["import", "export", "search", "timeline", "seed"] {
+    for command in ["import", "export", "search", "timeline", "seed", "migrate"] {
         let help = shell.ok(&[command, "--help"]);
         assert!(help.contains(&format!("crm-http {command} --")), "{help}");
         assert!(help.contains("[env: CRM_"), "{help}");
@@ -43,6 +43,9 @@ fn a_wrong_value_is_one_line_that_names_the_option() {
         ),
         (vec!["doctor", "--database", "crm.db"], "--database"),
         (vec!["doctor", "--database", "sqlite://nothing.db"], "--database"),
+        (vec!["doctor", "--schema", "public"], "--schema"),
+        (vec!["migrate"], "--database"),
+        (vec!["migrate", "--database", "postgres://host:many/crm"], "--database"),
         (vec!["import", "--tenant", "acme", "nothing.csv"], "nothing.csv"),
         (vec!["import", "--tenant", "acme", "."], "`.`"),
         import("--format", "xlsx"),
@@ -84,13 +87,17 @@ fn options_come_from_the_environment_too() {
 }
 
 #[test]
-fn a_server_is_refused_without_its_password() {
+fn the_password_of_a_server_is_not_repeated() {
     let shell = Shell::new();
-    for given in ["postgres://crm:secret@db/crm", "postgresql://crm:secret@db/crm"] {
-        let done = shell.run(&["doctor", "--database", given]);
-        assert_eq!(done.status, 2);
-        assert!(done.err.contains("no PostgreSQL yet"), "{done:?}");
-        assert!(!done.err.contains("secret"), "{done:?}");
+    for given in
+        ["postgres://crm:secret@127.0.0.1:1/crm", "postgresql://crm:secret@127.0.0.1:1/crm"]
+    {
+        for args in [vec!["doctor"], vec!["migrate"], vec!["search", "--tenant", "acme", "ada"]] {
+            let done = shell.run(&[args.as_slice(), &["--database", given]].concat());
+            assert_ne!(done.status, 0);
+            assert_eq!((done.out.as_str(), done.err.lines().count()), ("", 1), "{done:?}");
+            assert!(!done.err.contains("secret"), "{done:?}");
+        }
     }
 }
 
