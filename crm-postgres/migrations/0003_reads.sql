@@ -262,6 +262,7 @@ begin
                     and own.locktype = 'transactionid' and own.mode = 'ExclusiveLock'
             ) as writer
             where lock.locktype = 'advisory' and lock.objsubid = 1 and lock.granted
+                and lock.database = (select oid from pg_database where datname = current_database())
                 and lock.classid::bigint = (_lock >> 32) & 4294967295
                 and lock.objid::bigint = _lock & 4294967295
                 and writer.age < 2147483648;

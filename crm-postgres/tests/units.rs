@@ -429,6 +429,31 @@ async fn a_long_transaction_of_somebody_else_holds_no_events_back() {
     assert_eq!(place.events(&mut seen).await, subjects([&made]));
 }
 
+/// The server's locks are seen from all of its databases, and a copy has the same tenants.
+#[tokio::test]
+async fn a_transaction_in_a_copy_of_the_database_holds_no_events_back() {
+    let place = Place::new().await;
+    let (store, tenant) = (place.store, place.session.scope().tenant());
+    drop((place.session, store));
+    let copy = TestDatabase::create(Some(place.database.name())).await;
+    let mut sessions = Vec::new();
+    for database in [&place.database, &copy] {
+        let store = PostgresStore::connect(&database.url_as("crm_app")).await.unwrap();
+        let session = crm(&store).system("test").unwrap().session(tenant).await.unwrap();
+        sessions.push((store, session));
+    }
+    let mut host = connect(&copy.url_as("crm_app")).await;
+    let mut transaction = host.begin().await.unwrap();
+    let (store, session) = &sessions[1];
+    let (_, changes) = session.contacts().plan_create(person("planned", 0)).await.unwrap();
+    store.commit_in(&mut transaction, changes).await.unwrap();
+
+    let session = &sessions[0].1;
+    let made = session.contacts().create(person("made", 0)).await.unwrap();
+    let events = session.events().after(EventPosition::START, 1000).await.unwrap();
+    assert_eq!(events.last().unwrap().event.subject, made.id.into());
+}
+
 #[tokio::test]
 async fn a_later_transaction_holds_no_events_back() {
     let place = Place::new().await;
