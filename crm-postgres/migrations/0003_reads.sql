@@ -257,6 +257,7 @@ begin
             join pg_locks as writer on writer.virtualtransaction = lock.virtualtransaction
                 and writer.locktype = 'transactionid' and writer.mode = 'ExclusiveLock'
             where lock.locktype = 'advisory' and lock.objsubid = 1 and lock.granted
+                and lock.database = (select oid from pg_database where datname = current_database())
                 and lock.classid::bigint = (_lock >> 32) & 4294967295
                 and lock.objid::bigint = _lock & 4294967295;
         _open := least(_next, coalesce(_open, _next));
