@@ -62,7 +62,7 @@ as $$
 declare
     _found uuid[] := '{}';
     -- Of each term the first postings, how many, and up to where they were read: as many means more.
-    _lists crm.contact_list[] := '{}';
+    _lists crm.contact_list[] := array_fill(null::crm.contact_list, array[cardinality(_terms)]);
     _lengths bigint[] := array_fill(0::bigint, array[cardinality(_terms)]);
     _read bigint[] := array_fill(0::bigint, array[cardinality(_terms)]);
     _stage integer;
@@ -151,7 +151,7 @@ begin
             )
             from unnest(_new) as asked (term)
         loop
-            _lists[_term] := row(_contacts);
+            _lists[_term] := row(_contacts)::crm.contact_list;
             _lengths[_term] := cardinality(_contacts);
             _read[_term] := _count;
         end loop;
@@ -184,7 +184,7 @@ begin
                         where terms.tenant_id = _tenant and terms.word = _terms[_term]
                         order by terms.contact_id limit _unread
                     );
-                    _lists[_term] := row(_contacts);
+                    _lists[_term] := row(_contacts)::crm.contact_list;
                     _lengths[_term] := cardinality(_contacts);
                     _read[_term] := _unread;
                 end if;
