@@ -85,6 +85,6 @@ pub use id::{ActivityId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, Ten
 pub use page::{Page, PageOf, SortKey};
 pub use patch::Patch;
 pub use phone::{PhoneNumber, Region};
-pub use scope::{Actor, RequestId, SystemScope, TenantScope};
+pub use scope::{Actor, Freshness, RequestId, SystemScope, TenantScope};
 pub use session::Session;
 pub use time::Timestamp;

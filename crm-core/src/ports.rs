@@ -71,6 +71,17 @@ pub trait Store:
     async fn commit(&self, changes: Changes) -> Result<()>;
 }
 
+/// One thing that an adapter has looked at, to tell whether it can be relied on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, as a stable word.
+    pub check: &'static str,
+    /// What was found, for people.
+    pub found: String,
+    /// Whether it is as it should be.
+    pub good: bool,
+}
+
 /// Where time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.

@@ -32,6 +32,17 @@ use crate::phone::Region;
 #[derive(Debug, Clone)]
 pub struct TenantScope {
     inner: Arc<Inner>,
+    freshness: Freshness,
+}
+
+/// How old the data of a read may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// Everything that was committed before.
+    #[default]
+    Latest,
+    /// A little old, in exchange for a read that a copy of the store may serve.
+    MayLag,
 }
 
 #[derive(Debug)]
@@ -51,7 +62,18 @@ impl TenantScope {
         role: Role,
         request_id: RequestId,
     ) -> Self {
-        TenantScope { inner: Arc::new(Inner { tenant, region, actor, role, request_id }) }
+        let inner = Inner { tenant, region, actor, role, request_id };
+        TenantScope { inner: Arc::new(inner), freshness: Freshness::Latest }
+    }
+
+    /// The same for reads that may be served from a copy.
+    pub(crate) fn lagging(&self) -> Self {
+        TenantScope { inner: Arc::clone(&self.inner), freshness: Freshness::MayLag }
+    }
+
+    /// How old what is read may be.
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
     }
 
     /// The tenant.

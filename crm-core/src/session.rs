@@ -42,6 +42,24 @@ impl Session {
         &self.scope
     }
 
+    /// The same actor, content with data that may be a little old: where the store has copies, reads go to
+    /// them. Nothing can be changed in it, for a decision needs the latest state.
+    ///
+    /// ```
+    /// # use crm_core::{ErrorKind, contacts::NewContact, memory::session_for_docs};
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # let session = session_for_docs().await?;
+    /// let report = session.lagging();
+    /// report.contacts().count(&Default::default()).await?;
+    /// let refused = report.contacts().create(NewContact::named("Ada", "Lovelace")).await;
+    /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::Conflict);
+    /// # Ok::<(), crm_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn lagging(&self) -> Session {
+        Session { core: Arc::clone(&self.core), scope: self.scope.lagging() }
+    }
+
     /// The tenant's contacts.
     pub fn contacts(&self) -> Contacts<'_> {
         Contacts { session: self }

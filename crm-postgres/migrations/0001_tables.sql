@@ -128,6 +128,8 @@ create table crm.word_deletes (
     constraint word_deletes_pkey primary key (tenant_id, hash, word)
 );
 
+-- doc: subject, body and data. People paste any character into a body; of JSON's escapes the type `json`
+-- keeps them all, `text` and `jsonb` refuse one.
 create table crm.activities (
     tenant_id   uuid        not null,
     id          uuid        not null,
@@ -135,10 +137,8 @@ create table crm.activities (
     kind        text        collate "C" not null,
     occurred_at timestamptz not null,
     user_id     uuid,
-    subject     text,
-    body        text,
-    data        json        not null,
     created_at  timestamptz not null,
+    doc         json        not null,
     constraint activities_pkey primary key (tenant_id, id),
     constraint activities_contact_fkey
         foreign key (tenant_id, contact_id) references crm.contacts (tenant_id, id)

@@ -32,8 +32,8 @@ create function crm.commit(
     _words text[], _word_ids uuid[],
     _hashed_words text[], _hash_words integer[], _hashes integer[],
     _activity_ids uuid[], _activity_contacts uuid[], _activity_kinds text[],
-    _activity_occurred timestamptz[], _activity_users uuid[], _activity_subjects text[],
-    _activity_bodies text[], _activity_data text[], _activity_created timestamptz[],
+    _activity_occurred timestamptz[], _activity_users uuid[], _activity_created timestamptz[],
+    _activity_docs text[],
     _audit_ids uuid[], _event_ids uuid[], _actions text[], _names text[],
     _subject_kinds text[], _subject_ids uuid[], _fields text[], _data text[]
 ) returns void language plpgsql as $$
@@ -263,14 +263,13 @@ begin
     end if;
 
     if cardinality(_activity_ids) > 0 then
-        insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, user_id, subject,
-                                    body, data, created_at)
-            select _tenant, made.id, made.contact, made.kind, made.occurred, made.by, made.subject,
-                   made.body, made.data::json, made.created
+        insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, user_id, created_at,
+                                    doc)
+            select _tenant, made.id, made.contact, made.kind, made.occurred, made.by, made.created,
+                   made.doc::json
             from unnest(_activity_ids, _activity_contacts, _activity_kinds, _activity_occurred,
-                        _activity_users, _activity_subjects, _activity_bodies, _activity_data,
-                        _activity_created)
-                as made (id, contact, kind, occurred, by, subject, body, data, created);
+                        _activity_users, _activity_created, _activity_docs)
+                as made (id, contact, kind, occurred, by, created, doc);
     end if;
 
     insert into crm.audit (tenant_id, id, at, actor, action, resource_kind, resource_id, request_id,

@@ -177,7 +177,7 @@ returns setof crm.audit language plpgsql as $$
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     return query select * from crm.audit
-        where tenant_id = _tenant and id < coalesce(_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        where tenant_id = _tenant and id < _before
         order by id desc limit _limit;
 end
 $$;
@@ -188,7 +188,7 @@ begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     return query select * from crm.audit
         where tenant_id = _tenant and resource_kind = _kind and resource_id = _id
-            and id < coalesce(_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            and id < _before
         order by id desc limit _limit;
 end
 $$;

@@ -3,21 +3,11 @@
 use std::path::Path;
 
 use crm_core::Result;
+use crm_core::ports::Finding;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::failed;
 use crate::schema;
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at.
-    pub check: &'static str,
-    /// What was found.
-    pub found: String,
-    /// Whether it is as it should be.
-    pub good: bool,
-}
 
 /// Looks at a database file without changing it.
 ///

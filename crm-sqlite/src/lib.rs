@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use crm_core::ports::Store;
 use crm_core::{Changes, Result};
 
-pub use checks::{Finding, doctor};
+pub use checks::doctor;
 
 use readers::{Aside, Readers};
 use schema::Cache;

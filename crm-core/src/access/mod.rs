@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::email::shorten;
 use crate::error::{Error, ErrorKind, Result};
-use crate::scope::TenantScope;
+use crate::scope::{Freshness, TenantScope};
 
 /// What a user is in a tenant. Each role may do all that the next one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,10 +82,12 @@ pub trait Action: sealed::Sealed + 'static {
     const NAME: &'static str;
     /// The least role that may do it.
     const LEAST: Role;
+    /// Whether it changes anything.
+    const WRITES: bool;
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $action:ident = $name:literal from $least:ident;)*) => {
+    ($($(#[$doc:meta])* $action:ident = $name:literal from $least:ident, $writes:ident;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, Copy)]
@@ -94,45 +96,48 @@ macro_rules! actions {
             impl Action for $action {
                 const NAME: &'static str = $name;
                 const LEAST: Role = Role::$least;
+                const WRITES: bool = actions!(@$writes);
             }
         )*
 
         /// Every action with the least role that may do it.
         pub const ACTIONS: &[(&str, Role)] = &[$(($action::NAME, $action::LEAST),)*];
     };
+    (@reads) => { false };
+    (@writes) => { true };
 }
 
 actions! {
     /// Read contacts, search them, read their timelines.
-    ReadContacts = "contacts:read" from Viewer;
+    ReadContacts = "contacts:read" from Viewer, reads;
     /// Make contacts.
-    CreateContacts = "contacts:create" from Agent;
+    CreateContacts = "contacts:create" from Agent, writes;
     /// Change contacts.
-    UpdateContacts = "contacts:update" from Agent;
+    UpdateContacts = "contacts:update" from Agent, writes;
     /// Delete contacts.
-    DeleteContacts = "contacts:delete" from Agent;
+    DeleteContacts = "contacts:delete" from Agent, writes;
     /// Bring deleted contacts back.
-    RestoreContacts = "contacts:restore" from Agent;
+    RestoreContacts = "contacts:restore" from Agent, writes;
     /// Import contacts from a file.
-    ImportContacts = "contacts:import" from Admin;
+    ImportContacts = "contacts:import" from Admin, writes;
     /// Export all contacts.
-    ExportContacts = "contacts:export" from Admin;
+    ExportContacts = "contacts:export" from Admin, reads;
     /// Read companies.
-    ReadCompanies = "companies:read" from Viewer;
+    ReadCompanies = "companies:read" from Viewer, reads;
     /// Make and change companies.
-    WriteCompanies = "companies:write" from Agent;
+    WriteCompanies = "companies:write" from Agent, writes;
     /// Read activities and their statistics.
-    ReadActivities = "activities:read" from Viewer;
+    ReadActivities = "activities:read" from Viewer, reads;
     /// Log activities.
-    LogActivities = "activities:log" from Agent;
+    LogActivities = "activities:log" from Agent, writes;
     /// Read the list of users.
-    ReadUsers = "users:read" from Viewer;
+    ReadUsers = "users:read" from Viewer, reads;
     /// Make users and change their roles.
-    ManageUsers = "users:manage" from Admin;
+    ManageUsers = "users:manage" from Admin, writes;
     /// Read the event log.
-    ReadEvents = "events:read" from Admin;
+    ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.
-    ReadAudit = "audit:read" from Admin;
+    ReadAudit = "audit:read" from Admin, reads;
 }
 
 /// Proof that `A` was allowed. What decides a write or reads a record takes one, so that a forgotten
@@ -160,8 +165,18 @@ impl<A: Action> Permit<A> {
 ///
 /// # Errors
 ///
-/// `forbidden`, naming the action and the role it needs.
+/// `forbidden`, naming the action and the role it needs; `conflict` for a change in a session that may
+/// read old data.
 pub fn authorize<A: Action>(scope: &TenantScope) -> Result<Permit<A>> {
+    if A::WRITES && scope.freshness() == Freshness::MayLag {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "`{}` in a session that may lag, which only reads; use the session it came from",
+                A::NAME
+            ),
+        ));
+    }
     if scope.role().includes(A::LEAST) {
         Ok(Permit { scope: scope.clone(), action: PhantomData })
     } else {
