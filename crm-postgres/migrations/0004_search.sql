@@ -24,7 +24,7 @@ begin
             order by words.word limit _most
         ) as begun
         where begun.word ^@ asked.prefix;
-    if cardinality(_term_prefixes) > 0 then
+    if cardinality(_term_prefixes) > 0 and _most > 0 then
         -- One seek for each distinct term, however many contacts share it. Never a word of the above.
         return query
             with recursive begun (prefix, word, place) as (
@@ -160,7 +160,7 @@ begin
         for _group in _group_begin .. _group_end loop
             _begin := case when _group = 1 then 1 else _group_ends[_group - 1] + 1 end;
             _sum := (
-                select least(sum(_lengths[asked.term]), _count)
+                select least(coalesce(sum(_lengths[asked.term]), 0), _count)
                 from unnest(_group_terms[_begin : _group_ends[_group]]) as asked (term)
             );
             if _least is null or _sum < _least then
