@@ -200,6 +200,22 @@ begin
             for _group in _group_begin .. _group_end loop
                 continue when _group = _driver;
                 _asked := _group_terms[case when _group = 1 then 1 else _group_ends[_group - 1] + 1 end : _group_ends[_group]];
+                -- A look-up for each contact and common term, unless it takes less to read on in the terms.
+                if cardinality(_alive) > 60 then
+                    for _term, _contacts in
+                        select asked.term, array(
+                            select terms.contact_id from crm.terms
+                            where terms.tenant_id = _tenant and terms.word = _terms[asked.term]
+                            order by terms.contact_id limit 8 * _count
+                        )
+                        from unnest(_asked) as asked (term)
+                        where _lengths[asked.term] = _read[asked.term] and _read[asked.term] < 8 * _count
+                    loop
+                        _lists[_term] := row(_contacts)::crm.contact_list;
+                        _lengths[_term] := cardinality(_contacts);
+                        _read[_term] := 8 * _count;
+                    end loop;
+                end if;
                 _common := array(
                     select _terms[asked.term] from unnest(_asked) as asked (term)
                     where _lengths[asked.term] = _read[asked.term]
