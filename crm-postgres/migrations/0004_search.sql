@@ -1,15 +1,17 @@
 -- Search in two look-ups. The plans are fixed: every row is found by an index whatever the tenant's
 -- size, and planning anew or compiling would take longer than the look-up.
 
--- The words and terms that could be meant, each once.
+-- The words and terms that could be meant, each once; one array, for rows would take longer.
 create function crm.find_words(
     _tenant uuid, _hashes integer[], _word_prefixes text[], _term_prefixes text[], _most bigint
-) returns setof text language plpgsql stable
+) returns text[] language plpgsql stable
 set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
+declare
+    _words text[];
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
-    return query
+    _words := array(
         select near.word from unnest(_hashes) as asked (hash)
         cross join lateral (
             select word_deletes.word from crm.word_deletes
@@ -20,30 +22,41 @@ begin
         select begun.word from unnest(_word_prefixes) as asked (prefix)
         cross join lateral (
             select words.word from crm.words
+            -- No word holds the last character there is.
             where tenant_id = _tenant and words.word >= asked.prefix
+                and words.word < asked.prefix || chr(1114111)
             order by words.word limit _most
         ) as begun
-        where begun.word ^@ asked.prefix;
+    );
     if cardinality(_term_prefixes) > 0 and _most > 0 then
-        -- One seek for each distinct term, however many contacts share it. Never a word of the above.
-        return query
-            with recursive begun (prefix, word, place) as (
-                select asked.prefix, (
+        -- Never a word of the above. Where the first rows are not all, one seek follows for each distinct
+        -- term, however many contacts share it.
+        _words := _words || array(
+            with recursive first as materialized (
+                select asked.prefix, posting.word from unnest(_term_prefixes) as asked (prefix)
+                cross join lateral (
                     select terms.word from crm.terms
                     where tenant_id = _tenant and terms.word >= asked.prefix
-                    order by terms.word limit 1
-                ), 1
-                from unnest(_term_prefixes) as asked (prefix)
+                    order by terms.word limit _most
+                ) as posting
+                where posting.word ^@ asked.prefix
+            ), further (prefix, word, place) as (
+                select first.prefix, max(first.word), count(distinct first.word)
+                from first group by first.prefix having count(*) = _most
                 union all
-                select begun.prefix, (
+                select further.prefix, (
                     select terms.word from crm.terms
-                    where tenant_id = _tenant and terms.word > begun.word
+                    where tenant_id = _tenant and terms.word > further.word
                     order by terms.word limit 1
-                ), begun.place + 1
-                from begun where begun.place < _most and begun.word ^@ begun.prefix
+                ), further.place + 1
+                from further where further.place < _most and further.word ^@ further.prefix
             )
-            select distinct begun.word from begun where begun.word ^@ begun.prefix;
+            select first.word from first
+            union
+            select further.word from further where further.word ^@ further.prefix
+        );
     end if;
+    return _words;
 end
 $$;
 

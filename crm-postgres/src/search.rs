@@ -24,7 +24,7 @@ impl SearchStore for PostgresStore {
             bound(lookup.most).into(),
         ];
         let rows = self.call(scope, "find_words", values).await?;
-        rows.iter().map(|row| get(row, "find_words")).collect()
+        rows.first().map_or_else(|| Ok(Vec::new()), |row| get(row, "find_words"))
     }
 
     async fn find_candidates(
