@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     1 "0001_tables",
     2 "0002_commit",
     3 "0003_reads",
+    4 "0004_search",
 ];
 
 impl Migration {
