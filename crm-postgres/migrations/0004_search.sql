@@ -124,7 +124,8 @@ begin
         _next := case when _group_begin = 1 then 1 else _group_ends[_group_begin - 1] + 1 end;
 
         if _group_begin = _group_end then
-            -- Whom no tier took before is taken, so that no more can be needed of a term.
+            -- Whom no tier took before is taken, so that no more can be needed of a term. The rows come as the
+            -- terms do, for a lateral limit is only ever run as a loop: a sort would read what is not needed.
             _size := least(_unread, _per_term + _most);
             _begin := 0;
             for _place, _contact in

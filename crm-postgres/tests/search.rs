@@ -1,5 +1,11 @@
 //! PostgreSQL finds what the store in memory finds, in the same order and with the same scores.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod stores;
 mod support;
