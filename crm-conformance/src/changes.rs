@@ -227,9 +227,17 @@ cases! {
                 found == [[true; 5]; 2] || found == [[false; 5]; 2],
                 "half a unit after {polls} polls: {found:?}"
             );
-            // The address is free or taken, as the unit is absent or there.
-            let again = session.contacts().create(new).await;
-            assert_eq!(again.is_err(), found[0][0], "{again:?}");
+            // The address is taken, by a unit that is there by now, or free, and the unit never comes.
+            match session.contacts().create(new).await {
+                Err(error) => {
+                    assert_eq!(error.existing_id(), Some(planned[0].id.as_uuid()), "{error:?}");
+                    found = [[true; 5]; 2];
+                }
+                Ok(_) => assert_eq!(found, [[false; 5]; 2], "the address was free"),
+            }
+            for (contact, found) in planned.iter().zip(found) {
+                assert_eq!(traces(env, &session, contact).await, found, "after {polls} polls");
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cli::TimelineArgs;
 use crate::contacts::print_hits;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::{self, Format, note, when};
 use crate::tenancy;
@@ -29,7 +29,7 @@ struct Timeline {
 }
 
 /// Prints a contact's timeline.
-pub(crate) async fn timeline(database: &DatabaseUrl, args: TimelineArgs) -> Result<(), Failure> {
+pub(crate) async fn timeline(database: &Database, args: TimelineArgs) -> Result<(), Failure> {
     let crm = database.open().await?;
     let session = tenancy::session(&crm, &args.tenant.slug, "timeline on the command line").await?;
     let contact = meant(&session, &args.contact.join(" "), args.output.format()).await?;

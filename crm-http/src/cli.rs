@@ -11,9 +11,8 @@ use crm_core::contacts::formats::{ExportFormat, ImportFormat};
 use crm_core::contacts::import::OnConflict;
 use crm_core::tenancy::Slug;
 use crm_core::{Page, Region};
-use crm_postgres::SchemaName;
 
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::Format;
 
@@ -35,19 +34,8 @@ Examples:
   crm-http timeline --tenant acme-gmbh ada lovelace"
 )]
 pub(crate) struct Cli {
-    /// The database, as `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "CRM_DATABASE_URL",
-        default_value = "sqlite://crm.db",
-        hide_env_values = true
-    )]
-    pub(crate) database: DatabaseUrl,
-    /// The schema of a PostgreSQL database that holds the tables.
-    #[arg(long, global = true, value_name = "NAME", env = "CRM_SCHEMA", default_value = "crm")]
-    pub(crate) schema: SchemaName,
+    #[command(flatten)]
+    pub(crate) database: Database,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

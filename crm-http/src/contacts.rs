@@ -7,13 +7,13 @@ use crm_core::Page;
 use crm_core::contacts::{Contact, SearchHit};
 
 use crate::cli::SearchArgs;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::{self, Format, note};
 use crate::tenancy;
 
 /// Prints the contacts that the words could mean, the best first.
-pub(crate) async fn search(database: &DatabaseUrl, args: SearchArgs) -> Result<(), Failure> {
+pub(crate) async fn search(database: &Database, args: SearchArgs) -> Result<(), Failure> {
     let crm = database.open().await?;
     let session = tenancy::session(&crm, &args.tenant.slug, "search on the command line").await?;
     let query = args.query.join(" ");

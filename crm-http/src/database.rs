@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::Args;
+use clap::builder::BoolishValueParser;
 use crm_core::Crm;
+use crm_postgres::{Options, PostgresStore, Protocol, SchemaName};
 use crm_sqlite::SqliteStore;
 
 use crate::failure::Failure;
@@ -18,7 +21,34 @@ pub(crate) enum DatabaseUrl {
     Postgres(String),
 }
 
-impl DatabaseUrl {
+/// The database that a command works on.
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    /// The database, as `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+    #[arg(
+        long = "database",
+        global = true,
+        value_name = "URL",
+        env = "CRM_DATABASE_URL",
+        default_value = "sqlite://crm.db",
+        hide_env_values = true
+    )]
+    pub(crate) url: DatabaseUrl,
+    /// The schema of a PostgreSQL database that holds the tables.
+    #[arg(long, global = true, value_name = "NAME", env = "CRM_SCHEMA", default_value = "crm")]
+    pub(crate) schema: SchemaName,
+    /// PostgreSQL is behind a pooler that gives each transaction another connection and keeps no
+    /// prepared statements, e.g. pgbouncer before 1.21.
+    #[arg(
+        long,
+        global = true,
+        env = "CRM_SIMPLE_PROTOCOL",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) simple_protocol: bool,
+}
+
+impl Database {
     /// The CRM in a database that exists.
     pub(crate) async fn open(&self) -> Result<Crm, Failure> {
         self.must_exist()?;
@@ -27,33 +57,34 @@ impl DatabaseUrl {
 
     /// The CRM in a database; a file is made where there is none.
     pub(crate) async fn open_or_create(&self) -> Result<Crm, Failure> {
-        match self {
-            DatabaseUrl::Sqlite(path) => {
-                let store = SqliteStore::open(path)
-                    .await
-                    .map_err(|error| Failure::from(error).about(&self.to_string()))?;
-                Ok(Crm::builder(store).build()?)
+        let builder = match &self.url {
+            DatabaseUrl::Sqlite(path) => SqliteStore::open(path).await.map(Crm::builder),
+            DatabaseUrl::Postgres(url) => {
+                let protocol =
+                    if self.simple_protocol { Protocol::Simple } else { Protocol::Prepared };
+                let options = Options::default().schema(self.schema.clone()).protocol(protocol);
+                PostgresStore::connect_with(url, options).await.map(Crm::builder)
             }
-            DatabaseUrl::Postgres(_) => Err(Failure::Usage(
-                "--database: this build keeps nothing in PostgreSQL yet; use a file, e.g. \
-                 `sqlite://crm.db`"
-                    .to_owned(),
-            )),
-        }
+        };
+        let builder = builder.map_err(|error| {
+            Failure::of_option(error, |_| "--database").about(&self.url.to_string())
+        })?;
+        Ok(builder.build()?)
     }
 
     /// Refuses a file that does not exist: made in passing, it would be one more empty database
     /// wherever a path was mistyped. Whether a server has the database shows when it is asked.
     pub(crate) fn must_exist(&self) -> Result<(), Failure> {
-        let path = match self {
+        let path = match &self.url {
             DatabaseUrl::Sqlite(path) => path,
             DatabaseUrl::Postgres(_) => return Ok(()),
         };
         match path.try_exists() {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::Usage(format!(
-                "--database: there is no database `{self}`; make one with `crm-http tenant create \
-                 --name NAME --owner EMAIL`, or name another"
+                "--database: there is no database `{}`; make one with `crm-http tenant create \
+                 --name NAME --owner EMAIL`, or name another",
+                self.url
             ))),
             Err(error) => Err(Failure::of_file("open", path, &error)),
         }

@@ -2,30 +2,26 @@
 
 use serde_json::json;
 
-use crm_postgres::SchemaName;
-
 use crate::cli::DoctorArgs;
-use crate::database::DatabaseUrl;
+use crate::database::{Database, DatabaseUrl};
 use crate::failure::Failure;
 use crate::output::{self, Format, note};
 
 /// Prints what was looked at, and fails when something is not as it should be.
-pub(crate) async fn run(
-    database: &DatabaseUrl,
-    schema: &SchemaName,
-    args: &DoctorArgs,
-) -> Result<(), Failure> {
+pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Failure> {
     database.must_exist()?;
-    let findings = match database {
+    let findings = match &database.url {
         DatabaseUrl::Sqlite(path) => crm_sqlite::doctor(path),
-        DatabaseUrl::Postgres(url) => crm_postgres::doctor(url, schema).await,
+        DatabaseUrl::Postgres(url) => crm_postgres::doctor(url, &database.schema).await,
     }
-    .map_err(|error| Failure::of_option(error, |_| "--database").about(&database.to_string()))?;
+    .map_err(|error| {
+        Failure::of_option(error, |_| "--database").about(&database.url.to_string())
+    })?;
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({
             "good": wrong == 0,
-            "database": database.to_string(),
+            "database": database.url.to_string(),
             "findings": findings
                 .iter()
                 .map(|finding| json!({

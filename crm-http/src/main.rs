@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Failure> {
-    let Some(Cli { database, schema, command }) = cli::parse(std::env::args_os())? else {
+    let Some(Cli { database, command }) = cli::parse(std::env::args_os())? else {
         return Ok(());
     };
     // One worker beside this thread: it hears ctrl-C while a batch is planned here.
@@ -42,8 +42,8 @@ fn run() -> Result<(), Failure> {
             Command::Search(args) => contacts::search(&database, args).await,
             Command::Timeline(args) => activities::timeline(&database, args).await,
             Command::Seed(args) => seed::run(&database, args).await,
-            Command::Doctor(args) => doctor::run(&database, &schema, &args).await,
-            Command::Migrate(args) => migrate::run(&database, schema, &args).await,
+            Command::Doctor(args) => doctor::run(&database, &args).await,
+            Command::Migrate(args) => migrate::run(&database, &args).await,
         }
     })
 }

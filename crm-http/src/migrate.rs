@@ -2,11 +2,11 @@
 
 use std::env::VarError;
 
-use crm_postgres::{Installation, SchemaName};
+use crm_postgres::Installation;
 use serde_json::json;
 
 use crate::cli::MigrateArgs;
-use crate::database::DatabaseUrl;
+use crate::database::{Database, DatabaseUrl};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -14,12 +14,8 @@ use crate::output::{self, Format};
 const PASSWORD: &str = "CRM_APP_PASSWORD";
 
 /// Installs, or prints the script that would.
-pub(crate) async fn run(
-    database: &DatabaseUrl,
-    schema: SchemaName,
-    args: &MigrateArgs,
-) -> Result<(), Failure> {
-    let mut installation = Installation::default().schema(schema);
+pub(crate) async fn run(database: &Database, args: &MigrateArgs) -> Result<(), Failure> {
+    let mut installation = Installation::default().schema(database.schema.clone());
     match std::env::var(PASSWORD) {
         Ok(password) => installation = installation.app_password(password),
         Err(VarError::NotPresent) => {}
@@ -31,19 +27,24 @@ pub(crate) async fn run(
         let script = installation.script().map_err(refused)?;
         return output::text_lines(script.trim_end());
     }
-    let url = match database {
+    let url = match &database.url {
         DatabaseUrl::Postgres(url) => url,
         DatabaseUrl::Sqlite(_) => {
             return Err(Failure::Usage(format!(
-                "--database: `{database}` needs no `migrate`, a file is brought up to date when it is \
-                 opened; name a database of PostgreSQL, e.g. `postgres://postgres@host/crm`"
+                "--database: `{}` needs no `migrate`, a file is brought up to date when it is \
+                 opened; name a database of PostgreSQL, e.g. `postgres://postgres@host/crm`",
+                database.url
             )));
         }
     };
-    let done =
-        installation.run(url).await.map_err(|error| refused(error).about(&database.to_string()))?;
+    let done = installation
+        .run(url)
+        .await
+        .map_err(|error| refused(error).about(&database.url.to_string()))?;
     match args.output.format() {
-        Format::Json => output::json(&json!({ "database": database.to_string(), "done": done })),
+        Format::Json => {
+            output::json(&json!({ "database": database.url.to_string(), "done": done }))
+        }
         Format::Table if done.is_empty() => output::text_lines("nothing was to be done"),
         Format::Table => {
             let lines: Vec<String> = done.iter().map(|line| output::plain(line)).collect();

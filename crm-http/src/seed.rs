@@ -15,7 +15,7 @@ use crm_core::{Crm, ErrorKind, Page, Region, Session};
 use serde_json::json;
 
 use crate::cli::SeedArgs;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::{self, Format, count};
 use crate::progress::Progress;
@@ -28,7 +28,7 @@ const CONTACTS_AT_ONCE: u64 = 500;
 const ACTIVITIES_AT_ONCE: usize = 1_000;
 
 /// Fills the tenant, which is made where there is none.
-pub(crate) async fn run(database: &DatabaseUrl, args: SeedArgs) -> Result<(), Failure> {
+pub(crate) async fn run(database: &Database, args: SeedArgs) -> Result<(), Failure> {
     let crm = database.open_or_create().await?;
     let session = tenant(&crm, &args.tenant).await?;
     let source = format!("seed {}", args.seed);

@@ -5,7 +5,7 @@ use crm_core::{Crm, ErrorKind, Session};
 use serde_json::json;
 
 use crate::cli::TenantCreateArgs;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -15,7 +15,7 @@ const MOST_COMPARED: usize = 1_000;
 const MOST_NAMED: usize = 5;
 
 /// Makes a tenant and its owner.
-pub(crate) async fn create(database: &DatabaseUrl, args: TenantCreateArgs) -> Result<(), Failure> {
+pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Result<(), Failure> {
     let crm = database.open_or_create().await?;
     let new = NewTenant {
         name: args.name,

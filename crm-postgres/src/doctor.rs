@@ -2,11 +2,12 @@
 
 use crm_core::Result;
 use crm_core::ports::Finding;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::error::{failed, unreachable};
 use crate::isolation;
 use crate::migrate::options;
+use crate::rows::get;
 use crate::schema::{self, SchemaName};
 
 /// Settings that keep a session of the application from waiting for ever.
@@ -38,16 +39,20 @@ pub async fn doctor(url: &str, schema: &SchemaName) -> Result<Vec<Finding>> {
 
 /// The server, and how the connection reaches it.
 async fn server(connection: &mut PgConnection) -> Result<Vec<Finding>> {
-    let (number, version, encoding, role, tls, replica): (i32, String, String, String, bool, bool) =
-        sqlx::query_as(
-            "select current_setting('server_version_num')::integer, current_setting('server_version'),
-                current_setting('server_encoding'), session_user::text,
-                coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false),
-                pg_is_in_recovery()",
-        )
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
+    let row = sqlx::raw_sql(
+        "select current_setting('server_version_num')::integer as number,
+            current_setting('server_version') as version,
+            current_setting('server_encoding') as encoding, session_user::text as role,
+            coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as tls,
+            pg_is_in_recovery() as replica",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(failed)?;
+    let (number, version, encoding): (i32, String, String) =
+        (get(&row, "number")?, get(&row, "version")?, get(&row, "encoding")?);
+    let (role, tls, replica): (String, bool, bool) =
+        (get(&row, "role")?, get(&row, "tls")?, get(&row, "replica")?);
     let note = |check, found: String, good| Finding { check, found, good };
     Ok(vec![
         note("server", format!("PostgreSQL {version}"), number >= 150_000),
@@ -59,17 +64,17 @@ async fn server(connection: &mut PgConnection) -> Result<Vec<Finding>> {
 }
 
 async fn timeouts(connection: &mut PgConnection) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for check in TIMEOUTS {
-        let found: String = sqlx::query_scalar("select current_setting($1)")
-            .bind(check)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
+    let asked = TIMEOUTS.map(|check| format!("current_setting('{check}') as {check}")).join(", ");
+    let row = sqlx::raw_sql(AssertSqlSafe(format!("select {asked}")))
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    let finding = |check| {
+        let found: String = get(&row, check)?;
         let good = found != "0";
         let found =
             if good { found } else { "none; alter role .. in database .. set it".to_owned() };
-        findings.push(Finding { check, found, good });
-    }
-    Ok(findings)
+        Ok(Finding { check, found, good })
+    };
+    TIMEOUTS.into_iter().map(finding).collect()
 }

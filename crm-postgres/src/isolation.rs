@@ -8,6 +8,7 @@ use crm_core::{Error, FieldError, Result};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::error::failed;
+use crate::rows::get;
 use crate::schema::SchemaName;
 
 /// One thing that must not be in the database.
@@ -361,11 +362,15 @@ pub async fn findings(connection: &mut PgConnection, schema: &SchemaName) -> Res
         })
         .collect();
     let sql = schema.put_into(&format!(
-        "with {CATALOG} select rule, string_agg(object, ', ' order by object) from ({}) as found group by rule",
+        "with {CATALOG} select rule, string_agg(object, ', ' order by object) as objects from ({}) as found group by rule",
         asked.join(" union all ")
     ));
-    let broken: Vec<(String, String)> =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(failed)?;
+    // As plain text, which every pooler understands.
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await.map_err(failed)?;
+    let broken: Vec<(String, String)> = rows
+        .iter()
+        .map(|row| Ok((get(row, "rule")?, get(row, "objects")?)))
+        .collect::<Result<_>>()?;
     Ok(RULES
         .iter()
         .map(|rule| match broken.iter().find(|(name, _)| name == rule.name) {

@@ -30,7 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crm_core::{Error, Result};
+use crm_core::{Error, ErrorKind, Result};
 use sqlx::PgPool;
 use tokio::runtime::Handle;
 
@@ -167,8 +167,10 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// `invalid` when `url` is none; `unavailable` when the server cannot be reached or does not let the role
-    /// in.
+    /// `invalid` when `url` is none, when the schema is not the one that this program was made for, and when
+    /// row security would not keep tenants apart for this role, with an entry for each rule that is broken and
+    /// how to mend it ([`isolation`]); `unavailable` when the server cannot be reached or does not let
+    /// the role in.
     pub async fn connect_with(url: &str, options: Options) -> Result<Self> {
         let connections = Connections::own(migrate::options(url)?, &options.bounds)?;
         Self::open(connections, options).await
@@ -193,8 +195,37 @@ impl PostgresStore {
         let Options { schema, replica, protocol, patience, bounds } = options;
         let replica =
             replica.map(|url| Connections::own(migrate::options(&url)?, &bounds)).transpose()?;
-        let inner = Inner { connections, replica, schema, protocol, patience, runtime };
-        Ok(PostgresStore { inner: Arc::new(inner) })
+        let store = PostgresStore {
+            inner: Arc::new(Inner { connections, replica, schema, protocol, patience, runtime }),
+        };
+        let opened = store.clone();
+        store.run(async move { opened.inner.check().await }).await?;
+        Ok(store)
+    }
+}
+
+impl Inner {
+    /// Refuses a database of another version, and one that would not keep tenants apart.
+    async fn check(&self) -> Result<()> {
+        self.check_over(&self.connections).await?;
+        if let Some(replica) = &self.replica {
+            match self.check_over(replica).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(%error, "the replica is not there; the primary serves its reads");
+                }
+                checked => checked?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_over(&self, connections: &Connections) -> Result<()> {
+        let mut lease = connections.lease().await?;
+        let connection = lease.connection()?;
+        schema::check_version(connection, &self.schema).await?;
+        isolation::check(connection, &self.schema).await?;
+        lease.keep();
+        Ok(())
     }
 }
 

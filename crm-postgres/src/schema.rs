@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::error::{database, failed};
+use crate::rows::get;
 
 /// One step of the schema: forward only, never changed once released.
 pub(crate) struct Migration {
@@ -33,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     1 "0001_tables",
     2 "0002_commit",
     3 "0003_reads",
+    4 "0004_search",
 ];
 
 impl Migration {
@@ -118,9 +120,13 @@ pub(crate) async fn check_version(
     schema: &SchemaName,
 ) -> Result<i32> {
     let sql = format!("select version, checksum from {schema}.migrations order by version");
-    let asked = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await;
+    // As plain text, which every pooler understands.
+    let asked = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await;
     let applied: Vec<(i32, Vec<u8>)> = match asked {
-        Ok(applied) => applied,
+        Ok(rows) => rows
+            .iter()
+            .map(|row| Ok((get(row, "version")?, get(row, "checksum")?)))
+            .collect::<Result<_>>()?,
         Err(error) => {
             return Err(match database(&error).map(sqlx::postgres::PgDatabaseError::code) {
                 // No such table; no such schema, or none that this role may look into.

@@ -10,13 +10,13 @@ use crm_core::contacts::formats::ExportFormat;
 use tempfile::NamedTempFile;
 
 use crate::cli::ExportArgs;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::of_stdout;
 use crate::tenancy;
 
 /// Writes all contacts.
-pub(crate) async fn run(database: &DatabaseUrl, args: ExportArgs) -> Result<(), Failure> {
+pub(crate) async fn run(database: &Database, args: ExportArgs) -> Result<(), Failure> {
     let crm = database.open().await?;
     let session = tenancy::session(&crm, &args.tenant.slug, "export on the command line").await?;
     let format = args

@@ -10,7 +10,7 @@ use crm_core::contacts::import::ImportOptions;
 use crm_core::{ErrorKind, Session};
 
 use crate::cli::ImportArgs;
-use crate::database::DatabaseUrl;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::output::note;
 use crate::progress::Progress;
@@ -20,7 +20,7 @@ use pieces::{Interrupt, Source};
 use report::{FileReport, Report};
 
 /// Imports the files, one after the other, and reports.
-pub(crate) async fn run(database: &DatabaseUrl, args: ImportArgs) -> Result<(), Failure> {
+pub(crate) async fn run(database: &Database, args: ImportArgs) -> Result<(), Failure> {
     let options = options(&args)?;
     let sources =
         args.files.iter().map(|path| Source::open(path)).collect::<Result<Vec<_>, _>>()?;
