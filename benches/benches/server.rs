@@ -515,7 +515,7 @@ fn pipelined(tenant: &str, queries: &[String]) -> Vec<String> {
 fn create_script(tenant: &str) -> String {
     let id = "('00000000-0000-7000-8000-' || lpad(to_hex(:r::bigint), 12, '0'))::uuid";
     let doc = format!(
-        "json_build_object('id', {id}, 'first_name', 'Ada', 'last_name', 'Lovelace', 'display_name', 'Ada Lovelace', 'emails', json_build_array(json_build_object('address', 'p' || :r::bigint || '@bench.example', 'label', null)), 'phones', json_build_array(json_build_object('number', '+14255550123', 'raw', '+14255550123', 'label', null)), 'created_at', '2026-01-05T09:00:00Z', 'updated_at', '2026-01-05T09:00:00Z', 'version', 1)"
+        "json_build_object('id', {id}, 'first_name', 'Ada', 'last_name', 'Lovelace', 'display_name', 'Ada Lovelace', 'company', null, 'company_id', null, 'title', null, 'addresses', json_build_array(), 'tags', json_build_array(), 'custom', json_build_object(), 'owner_id', null, 'source', null, 'deleted_at', null, 'emails', json_build_array(json_build_object('address', 'p' || :r::bigint || '@bench.example', 'label', null)), 'phones', json_build_array(json_build_object('number', '+14255550123', 'raw', '+14255550123', 'label', null)), 'created_at', '2026-01-05T09:00:00Z', 'updated_at', '2026-01-05T09:00:00Z', 'version', 1)"
     );
     let words = ["ada", "lovelace", "=p", "bench", "+14255550123", "+4255550123", "#32105555241"];
     let terms: Vec<String> = words

@@ -5,6 +5,11 @@
 //! record, a page, a timeline, a commit) is one SQL function, which sets the tenant and then asks, so it
 //! costs one round trip. An [`Installation`] makes the schema; a store never does.
 
+// Here, because this crate's tests know all that the examples use.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod activities;
 mod audit;
 mod commit;

@@ -5,10 +5,6 @@
 //! without sharing each other's failures. Readers have connections of their own and see the last
 //! commit; they never wait for the writer. A second process may open the same file.
 
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-
 mod activities;
 mod audit;
 mod checks;

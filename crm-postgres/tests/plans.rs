@@ -1,0 +1,352 @@
+//! How PostgreSQL finds the rows of each operation, in a tenant of 200,000 contacts, as `crm_app`: the
+//! server reports the plan of every statement that it runs, also within functions, and no row of a table
+//! may be read to be thrown away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod stores;
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
+use crm_core::companies::{CompanyKey, NewCompany};
+use crm_core::contacts::{
+    ContactFilter, ContactKey, ContactPatch, ContactSort, Deleted, NewContact,
+};
+use crm_core::events::EventPosition;
+use crm_core::ports::CompanyStore;
+use crm_core::tenancy::NewTenant;
+use crm_core::{CompanyId, Crm, Page, Session, Timestamp, UserId};
+use crm_postgres::{Options, PostgresStore};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use support::TestDatabase;
+use tracing::field::{Field, Visit};
+use tracing::span;
+
+const CONTACTS: usize = 200_000;
+
+/// What the server tells its client: the driver reports it as events.
+#[derive(Clone, Default)]
+struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Notices {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::postgres::notice"
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl Visit for Message {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(message.0);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// What an operation may do beside reading what its indexes lead to.
+#[derive(Clone, Copy, PartialEq)]
+enum May {
+    Seek,
+    /// Sort or hash what was found: few rows, or the groups of a count.
+    Sort,
+    /// Look at rows that one condition found and another refuses: conditions that no one index holds.
+    Filter,
+}
+
+struct Plans {
+    notices: Notices,
+    faults: Vec<String>,
+}
+
+impl Plans {
+    /// Runs an operation and looks at the plan of each of its statements; they use these indexes.
+    async fn of<T>(
+        &mut self,
+        name: &str,
+        indexes: &[&str],
+        may: May,
+        operation: impl Future<Output = crm_core::Result<T>>,
+    ) -> T {
+        self.notices.0.lock().unwrap().clear();
+        let result = operation.await.unwrap();
+        let plans = std::mem::take(&mut *self.notices.0.lock().unwrap()).join("\n");
+        let mut node = "";
+        for line in plans.lines().map(str::trim) {
+            if line.contains("(cost=") {
+                node = line;
+            }
+            let of_table = node.contains(" Scan ") && !node.contains("Function Scan");
+            let filters = line.starts_with("Filter:") && of_table && may != May::Filter;
+            let scans = line.contains("Seq Scan on");
+            let sorts = (line.contains("Sort  (") || line.contains("Hash")) && may == May::Seek;
+            if filters || scans || sorts {
+                self.faults.push(format!("{name}: {node}\n    {line}"));
+            }
+        }
+        for index in indexes {
+            if !plans.contains(&format!("using {index} ")) {
+                self.faults.push(format!("{name}: `{index}` is not used, but\n{plans}"));
+            }
+        }
+        result
+    }
+}
+
+/// Contacts with their keys, search terms and activities, written past the application.
+async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, company: CompanyId) {
+    let tenant = session.scope().tenant();
+    let template = session
+        .contacts()
+        .create(NewContact::named("Template", "Person").email("t@example.com"))
+        .await
+        .unwrap();
+    let sql = format!(
+        "create temporary table made as
+             select n, ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as id,
+                 '2020-01-01'::timestamptz + n * interval '1 minute' as at
+             from generate_series(1, {CONTACTS}) as n;
+         insert into crm.contacts
+             select tenant_id, made.id, made.n % 50 = 0, made.at, made.at + interval '1 day',
+                 'name' || made.n, case when made.n % 4 = 0 then '{owner}'::uuid end,
+                 case when made.n % 5 = 0 then '{company}'::uuid end, 1,
+                 replace(doc::text, '{template}', made.id::text)::json
+             from crm.contacts, made where contacts.id = '{template}';
+         insert into crm.contact_keys
+             select '{tenant}', 0, 'c' || n || '@example.com', id, n % 50 <> 0 from made;
+         insert into crm.contact_keys
+             select '{tenant}', 1, '+1425555' || lpad((n % 10000)::text, 4, '0'), id, n % 50 <> 0 from made;
+         insert into crm.contact_keys select '{tenant}', 2, 'tag' || n % 100, id, n % 50 <> 0 from made;
+         insert into crm.terms select '{tenant}', 'word' || n % 5000, id from made;
+         insert into crm.words select '{tenant}', 'word' || n from generate_series(0, 4999) as n;
+         insert into crm.word_deletes select '{tenant}', n, 'word' || n from generate_series(0, 4999) as n;
+         insert into crm.contact_terms select '{tenant}', id, 'Fword' || n % 5000 from made;
+         insert into crm.activities
+             select '{tenant}', id, id, (array['note', 'call', 'email'])[1 + n % 3], at,
+                 case when n % 2 = 0 then '{owner}'::uuid end,
+                 json_build_object('id', id, 'contact_id', id, 'kind', (array['note', 'call', 'email'])[1 + n % 3],
+                     'occurred_at', '2020-01-01T00:00:00Z', 'user_id', null, 'subject', null,
+                     'body', 'text', 'data', json_build_object(), 'created_at', '2020-01-01T00:00:00Z')
+             from made;
+         insert into crm.audit
+             select '{tenant}', id, at, 'system', 'contact.created', 'contact', id, 'request', '[]' from made;
+         insert into crm.events
+             select '{tenant}', n, id, 'contact.created.v1', at, 'system', 'request', 'contact', id, '{{}}' from made;
+         analyze",
+        template = template.id,
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *admin).await.unwrap();
+    sqlx::raw_sql("vacuum").execute(admin).await.unwrap();
+}
+
+#[test]
+fn every_operation_reads_what_its_indexes_lead_to() {
+    let notices = Notices::default();
+    tracing::subscriber::set_global_default(notices.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let database = TestDatabase::create(Some(&stores::migrated().await)).await;
+        let mut plans = Plans { notices, faults: Vec::new() };
+        explain(&database, &mut plans).await;
+        assert!(plans.faults.is_empty(), "{}", plans.faults.join("\n\n"));
+    });
+}
+
+async fn explain(database: &TestDatabase, plans: &mut Plans) {
+    let mut admin = PgConnection::connect(&database.admin_url()).await.unwrap();
+    let settings: String = [
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "auto_explain.log_nested_statements = on",
+        "client_min_messages = log",
+    ]
+    .iter()
+    .map(|setting| format!("alter role crm_app in database {} set {setting};", database.name()))
+    .collect();
+    sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut admin).await.unwrap();
+
+    let options = Options::default().connections(1);
+    let store = PostgresStore::connect_with(&database.url_as("crm_app"), options).await.unwrap();
+    let crm = Crm::builder(store.clone()).build().unwrap();
+    let system = crm.system("look at plans").unwrap();
+    let new = NewTenant::new("Acme", "owner@acme.example", "US".parse().unwrap());
+    let (tenant, owner) = system.create_tenant(new).await.unwrap();
+    let session = system.session(tenant.id).await.unwrap();
+    let company = NewCompany { name: "Initech".into(), domain: Some("initech.example".into()) };
+    let company = session.companies().create(company).await.unwrap();
+    fill(&mut admin, &session, owner.id, company.id).await;
+
+    let page = Page::first(50);
+    let contacts = session.contacts();
+    let some = contacts
+        .list(&ContactFilter::default(), ContactSort::CreatedAt, false, &page)
+        .await
+        .unwrap()
+        .items[7]
+        .clone();
+    let all = ContactFilter::default;
+    let at = Timestamp::from_micros(1_583_000_000_000_000).unwrap();
+    let later = at.saturating_add_micros(600_000_000);
+
+    plans.of("tenant", &["tenants_slug_key"], May::Seek, system.tenant(&tenant.slug)).await;
+    plans.of("tenants", &["tenants_slug_key"], May::Sort, system.tenants(None, 10)).await;
+    plans.of("session", &["users_pkey"], May::Seek, crm.session(tenant.principal(&owner))).await;
+    plans.of("contact", &["contacts_pkey"], May::Seek, contacts.get(some.id)).await;
+    for (sort, index) in [
+        (ContactSort::CreatedAt, "contacts_created"),
+        (ContactSort::UpdatedAt, "contacts_updated"),
+        (ContactSort::LastName, "contacts_name"),
+    ] {
+        for (direction, descending) in [(index, false), (index, true)] {
+            let name = format!("page by {sort:?}, descending {descending}");
+            let indexes = if descending { vec![] } else { vec![direction] };
+            plans
+                .of(&name, &indexes, May::Seek, contacts.list(&all(), sort, descending, &page))
+                .await;
+        }
+    }
+    let sort = ContactSort::CreatedAt;
+    for (name, filter, indexes, may) in [
+        (
+            "by e-mail",
+            ContactFilter { keys: vec![ContactKey::Email("c777@example.com".into())], ..all() },
+            vec!["contact_keys_pkey"],
+            May::Sort,
+        ),
+        (
+            "by phone",
+            ContactFilter { keys: vec![ContactKey::Phone("+14255550777".into())], ..all() },
+            vec!["contact_keys_pkey"],
+            May::Sort,
+        ),
+        (
+            "by tag",
+            ContactFilter { keys: vec![ContactKey::Tag("tag7".into())], ..all() },
+            vec!["contact_keys_pkey"],
+            May::Sort,
+        ),
+        (
+            "by owner",
+            ContactFilter { owner_id: Some(owner.id), ..all() },
+            vec!["contacts_owner"],
+            May::Seek,
+        ),
+        (
+            "by company",
+            ContactFilter { company_id: Some(company.id), ..all() },
+            vec!["contacts_company"],
+            May::Seek,
+        ),
+        (
+            "created between",
+            ContactFilter { created_after: Some(at), created_before: Some(later), ..all() },
+            vec!["contacts_created"],
+            May::Seek,
+        ),
+        (
+            "updated between",
+            ContactFilter { updated_after: Some(at), updated_before: Some(later), ..all() },
+            vec!["contacts_updated"],
+            May::Sort,
+        ),
+        (
+            "deleted",
+            ContactFilter { deleted: Deleted::Only, ..all() },
+            vec!["contacts_created"],
+            May::Seek,
+        ),
+    ] {
+        let name = format!("contacts {name}");
+        plans.of(&name, &indexes, may, contacts.list(&filter, sort, false, &page)).await;
+        plans.of(&format!("count of {name}"), &[], May::Sort, contacts.count(&filter)).await;
+    }
+    plans.of("company", &["companies_pkey"], May::Seek, session.companies().get(company.id)).await;
+    let keys = [CompanyKey::name("Initech")];
+    plans
+        .of(
+            "companies by keys",
+            &["company_keys_pkey", "companies_pkey"],
+            May::Sort,
+            store.companies_by_keys(session.scope(), &keys),
+        )
+        .await;
+    plans
+        .of(
+            "search",
+            &["terms_pkey", "contact_terms_pkey"],
+            May::Sort,
+            contacts.search("word77", &page),
+        )
+        .await;
+    plans.of("search by a part", &["words_pkey"], May::Sort, contacts.search("wor", &page)).await;
+
+    let activities = session.activities();
+    plans
+        .of("timeline", &["activities_timeline"], May::Seek, activities.timeline(some.id, &page))
+        .await;
+    let any = ActivityFilter::default;
+    for (name, filter, index) in [
+        ("all", any(), "activities_time"),
+        (
+            "of a kind",
+            ActivityFilter { kind: Some(ActivityKind::Call), ..any() },
+            "activities_kind",
+        ),
+        ("of a user", ActivityFilter { user_id: Some(owner.id), ..any() }, "activities_user"),
+        ("between", ActivityFilter { from: Some(at), to: Some(later), ..any() }, "activities_time"),
+        (
+            "of a contact and kind",
+            ActivityFilter { contact_id: Some(some.id), kind: Some(ActivityKind::Note), ..any() },
+            "activities_timeline",
+        ),
+    ] {
+        let may = if name == "of a contact and kind" { May::Filter } else { May::Seek };
+        let name = format!("activities {name}");
+        plans.of(&name, &[index], may, activities.list(&filter, &page)).await;
+    }
+    let today = ActivityFilter { from: Some(at), to: Some(later), ..any() };
+    for group_by in [StatsGroupBy::Kind, StatsGroupBy::User, StatsGroupBy::Day] {
+        let name = format!("stats by {group_by:?}");
+        plans.of(&name, &["activities_time"], May::Sort, activities.stats(&today, group_by)).await;
+    }
+    plans
+        .of("events", &["events_pkey"], May::Seek, session.events().after(EventPosition::START, 50))
+        .await;
+    plans.of("audit", &["audit_pkey"], May::Seek, session.audit().list(None, &page)).await;
+    let audit = session.audit();
+    let of_one = audit.list(Some(some.id.into()), &page);
+    plans.of("audit of a contact", &["audit_resource"], May::Seek, of_one).await;
+    plans.of("users", &["users_pkey"], May::Sort, session.users().list(&page)).await;
+
+    let new = NewContact::named("Ada", "Lovelace").email("ada@example.com").phone("425 555 0199");
+    let ada = plans.of("create", &[], May::Sort, contacts.create(new)).await;
+    let patch: ContactPatch = serde_json::from_str(r#"{"last_name": "King"}"#).unwrap();
+    plans.of("update", &["contacts_pkey"], May::Sort, contacts.update(ada.id, patch, None)).await;
+    plans.of("note", &[], May::Sort, activities.create(NewActivity::note(ada.id, "a note"))).await;
+    plans
+        .of(
+            "delete",
+            &["contacts_pkey", "contact_keys_pkey"],
+            May::Sort,
+            contacts.delete(ada.id, None),
+        )
+        .await;
+    plans.of("restore", &["contacts_pkey"], May::Sort, contacts.restore(ada.id)).await;
+}
