@@ -151,14 +151,19 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         }
         m.count("count", store.count_contacts(scope, &ContactFilter::default())).await;
         let lookup = WordLookup {
-            hashes: neighbourhood("number0"),
-            word_prefixes: vec!["nu".into()],
+            hashes: neighbourhood("ada"),
+            word_prefixes: vec!["ad".into()],
             term_prefixes: Vec::new(),
             most: 5,
         };
-        let words = m.count("find words", store.find_words(scope, &lookup)).await;
-        let tier =
-            Tier { groups: vec![words], count: 10, limit: 10, limit_per_term: 10, examine: 10 };
+        m.count("find words", store.find_words(scope, &lookup)).await;
+        let tier = Tier {
+            groups: vec![vec!["ada".into()]],
+            count: 10,
+            limit: 10,
+            limit_per_term: 10,
+            examine: 10,
+        };
         let query = CandidateQuery { stages: vec![Stage { unless_found: 1, tiers: vec![tier] }] };
         let found = m.count("find candidates", store.find_candidates(scope, &query)).await;
         assert!(!found.is_empty());

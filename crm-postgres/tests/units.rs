@@ -523,7 +523,7 @@ async fn a_hundred_writers_and_a_reader() {
             tokio::spawn(async move {
                 for number in 0..EACH {
                     let number = writer * EACH + number;
-                    if number % 7 > 0 {
+                    if !number.is_multiple_of(7) {
                         place.create(number).await;
                         continue;
                     }
