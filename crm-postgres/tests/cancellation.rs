@@ -22,12 +22,14 @@ use std::time::Duration;
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
 use crm_core::audit::AuditQuery;
 use crm_core::companies::{CompanyKey, CompanyPatch, NewCompany};
+use crm_core::contacts::search::{CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
 use crm_core::identity::{NewUser, UserPatch};
 use crm_core::ports::{
-    AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, Store, TenancyStore,
+    AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore, Store,
+    TenancyStore,
 };
 use crm_core::tenancy::System;
 use crm_core::{
@@ -127,6 +129,13 @@ const OPERATIONS: &[(&str, Operation)] = &operations! { |world, number|
         ..ContactQuery::default()
     }),
     count_contacts: world.session.contacts().count(&tagged()),
+    find_words: world.store.find_words(world.session.scope(), &WordLookup {
+        word_prefixes: vec!["ad".into()],
+        most: 5,
+        ..WordLookup::default()
+    }),
+    find_candidates: world.store.find_candidates(world.session.scope(), &CandidateQuery::default()),
+    search: world.session.contacts().search("ada", &Page::first(5)),
     create_contact: world.session.contacts().create(person("lost", number)),
     create_contacts: world.session.contacts().create_all(
         (0..5).map(|each| person("many", number * 5 + each)).collect(),

@@ -264,6 +264,35 @@ async fn a_commit_whose_answer_is_lost_is_applied_once() {
     assert!(cuts >= 6, "{cuts} answers were lost");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_does_not_try_one_dead_connection_after_the_other() {
+    const CONNECTIONS: usize = 16;
+    let database = TestDatabase::create(Some(&stores::migrated().await)).await;
+    let url = database.url_as("crm_app");
+    let proxy = Proxy::start(&url).await;
+    let options = Options::default().connections(CONNECTIONS);
+    let store = PostgresStore::connect_with(&proxy.url(&url), options).await.unwrap();
+    let session = tenant(&crm(&store), "acme").await;
+    let made = session.contacts().create(person("made", 0)).await.unwrap();
+    let mut admin = connect(&database.admin_url()).await;
+    // Held at once, so that each has a connection of its own.
+    let mut holder = connect(&database.admin_url()).await;
+    support::run(&mut holder, "begin; lock crm.contacts".into()).await;
+    let reads: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move { session.contacts().get(made.id).await })
+        })
+        .collect();
+    until_waiting(&mut admin, CONNECTIONS as i64).await;
+    support::run(&mut holder, "commit".into()).await;
+    for read in reads {
+        read.await.unwrap().unwrap();
+    }
+    proxy.cut().await;
+    session.contacts().get(made.id).await.unwrap();
+}
+
 /// The first attempt is still at work on the server when it is repeated: both wait for a lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_repeated_beside_itself_is_applied_once() {

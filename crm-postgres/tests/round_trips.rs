@@ -16,13 +16,14 @@ use crm_core::activities::store::ActivityQuery;
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
 use crm_core::audit::AuditQuery;
 use crm_core::companies::{CompanyKey, NewCompany};
+use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighbourhood};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
 use crm_core::identity::NewUser;
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, Store,
-    TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
+    Store, TenancyStore,
 };
 use crm_core::{Changes, Role};
 use crm_postgres::{Options, PostgresStore, Protocol};
@@ -55,6 +56,8 @@ const PREPARED_AND_SIMPLE: &str = "
     in any state               3 1
     filtered                   3 1
     count                      3 1
+    find words                 1 1
+    find candidates            1 1
     activity                   1 1
     timeline                   1 1
     next page of the timeline  1 1
@@ -147,6 +150,23 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
             m.count(name, store.contacts(scope, &query)).await;
         }
         m.count("count", store.count_contacts(scope, &ContactFilter::default())).await;
+        let lookup = WordLookup {
+            hashes: neighbourhood("ada"),
+            word_prefixes: vec!["ad".into()],
+            term_prefixes: Vec::new(),
+            most: 5,
+        };
+        m.count("find words", store.find_words(scope, &lookup)).await;
+        let tier = Tier {
+            groups: vec![vec!["ada".into()]],
+            count: 10,
+            limit: 10,
+            limit_per_term: 10,
+            examine: 10,
+        };
+        let query = CandidateQuery { stages: vec![Stage { unless_found: 1, tiers: vec![tier] }] };
+        let found = m.count("find candidates", store.find_candidates(scope, &query)).await;
+        assert!(!found.is_empty());
         m.count("activity", store.activity(scope, note.id)).await;
         let of_ada = ActivityFilter { contact_id: Some(ada.id), ..ActivityFilter::default() };
         let query = ActivityQuery { filter: of_ada, after: None, limit: 5 };

@@ -18,9 +18,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crm_core::contacts::{Contact, ContactFilter};
+use crm_core::contacts::{Contact, ContactFilter, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::{Changes, EntityRef, ErrorKind, Session};
+use crm_core::{Changes, EntityRef, ErrorKind, Page, Session};
 use crm_postgres::{Options, PostgresStore};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use sqlx::{Connection, PgConnection};
@@ -523,7 +523,7 @@ async fn a_hundred_writers_and_a_reader() {
             tokio::spawn(async move {
                 for number in 0..EACH {
                     let number = writer * EACH + number;
-                    if number % 7 > 0 {
+                    if !number.is_multiple_of(7) {
                         place.create(number).await;
                         continue;
                     }
@@ -548,4 +548,46 @@ async fn a_hundred_writers_and_a_reader() {
     assert_eq!(place.events(&mut seen).await, [], "each once");
     let ids: HashSet<_> = seen.iter().map(|one| one.event.id).collect();
     assert_eq!(ids.len(), before + 100 * EACH);
+}
+
+// ---- the vocabulary ----
+
+/// One unit takes the last contact with a word away, another brings one.
+async fn come_and_go(rounds: usize) {
+    let place = Place::new().await;
+    let session = &place.session;
+    let named = || NewContact::named("Zanzibar", "Quixote");
+    let mut last = session.contacts().create(named()).await.unwrap();
+    for round in 0..rounds {
+        let (gone, come) = tokio::join!(
+            tokio::spawn({
+                let (session, id) = (session.clone(), last.id);
+                async move { session.contacts().delete(id, None).await }
+            }),
+            tokio::spawn({
+                let session = session.clone();
+                async move { session.contacts().create(named()).await }
+            }),
+        );
+        gone.unwrap().unwrap();
+        last = come.unwrap().unwrap();
+        // As written, and misspelt: by the neighbourhood of the word.
+        for text in ["zanzibar", "qiuxote"] {
+            let hits = session.contacts().search(text, &Page::first(5)).await.unwrap().items;
+            let hits: Vec<_> = hits.iter().map(|hit| hit.contact.id).collect();
+            assert_eq!(hits, [last.id], "`{text}` in round {round}");
+        }
+    }
+    whole(&mut place.admin().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_word_that_comes_as_it_goes_is_found() {
+    come_and_go(300).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: 10,000 rounds"]
+async fn long_a_word_that_comes_as_it_goes_is_found() {
+    come_and_go(10_000).await;
 }
