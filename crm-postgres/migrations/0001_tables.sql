@@ -97,7 +97,7 @@ create table crm.contact_keys (
     value      text     collate "C" not null,
     contact_id uuid     not null,
     live       boolean  not null,
-    constraint contact_keys_pkey primary key (tenant_id, kind, value, contact_id),
+    constraint contact_keys_pkey primary key (tenant_id, kind, value, live, contact_id),
     constraint contact_keys_contact_fkey
         foreign key (tenant_id, contact_id) references crm.contacts (tenant_id, id)
 );

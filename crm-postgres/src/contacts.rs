@@ -150,12 +150,15 @@ impl PostgresStore {
         };
         let mut statement = Statement::new("select contacts.doc from ");
         self.meant(&mut statement, scope, &query.filter);
-        statement.push(&format!(" and (contacts.{column}, contacts.id) {than} ("));
-        statement.value(after);
-        statement.push(", ");
-        statement.value(id.into());
+        if query.after.is_some() {
+            statement.push(&format!(" and (contacts.{column}, contacts.id) {than} ("));
+            statement.value(after);
+            statement.push(", ");
+            statement.value(id.into());
+            statement.push(")");
+        }
         statement.push(&format!(
-            ") order by contacts.{column} {direction}, contacts.id {direction} limit "
+            " order by contacts.{column} {direction}, contacts.id {direction} limit "
         ));
         statement.value(bigint(query.limit).into());
         Statement::list_of(statement)
@@ -167,10 +170,18 @@ impl PostgresStore {
         let tenant = scope.tenant().as_uuid();
         statement.push(&format!("{schema}.contacts where contacts.tenant_id = "));
         statement.value(tenant.into());
-        match filter.deleted {
-            Deleted::Exclude => statement.push(" and not contacts.deleted"),
-            Deleted::Only => statement.push(" and contacts.deleted"),
-            Deleted::Include => {}
+        let live = match filter.deleted {
+            Deleted::Exclude => Some(true),
+            Deleted::Only => Some(false),
+            Deleted::Include => None,
+        };
+        // A key says itself whether its contact is in use.
+        if let Some(live) = live.filter(|_| filter.keys.is_empty()) {
+            statement.push(if live {
+                " and not contacts.deleted"
+            } else {
+                " and contacts.deleted"
+            });
         }
         if let Some(owner) = filter.owner_id {
             statement.push(" and contacts.owner_id = ");
@@ -200,6 +211,13 @@ impl PostgresStore {
             statement.value(i64::from(kind(key)).into());
             statement.push("::smallint and contact_keys.value = ");
             statement.value(key.value().into());
+            if let Some(live) = live {
+                statement.push(if live {
+                    " and contact_keys.live"
+                } else {
+                    " and not contact_keys.live"
+                });
+            }
             statement.push(" and contact_keys.contact_id = contacts.id)");
         }
     }
