@@ -530,7 +530,7 @@ fn create_script(tenant: &str) -> String {
          insert into crm.contact_terms (tenant_id, contact_id, terms) values ('{tenant}', {id}, 'Fada\nLlovelace\nEp@bench.example\nP+14255550123');\n\
          insert into crm.terms (tenant_id, word, contact_id) values {};\n\
          insert into crm.words (tenant_id, word) values ('{tenant}', 'ada'), ('{tenant}', 'lovelace'), ('{tenant}', 'bench') on conflict (tenant_id, word) do nothing;\n\
-         insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, doc) values ('{tenant}', {id}, {id}, 'contact_created', now(), json_build_object('subject', null, 'body', null, 'data', json_build_object()));\n\
+         insert into crm.activities (tenant_id, id, contact_id, kind, occurred_at, doc) values ('{tenant}', {id}, {id}, 'note', now(), json_build_object('id', {id}, 'contact_id', {id}, 'kind', 'note', 'occurred_at', '2026-01-05T09:00:00Z', 'user_id', null, 'subject', null, 'body', null, 'data', json_build_object(), 'created_at', '2026-01-05T09:00:00Z'));\n\
          insert into crm.audit (tenant_id, id, at, actor, action, resource_kind, resource_id, request_id, fields) values ('{tenant}', {id}, now(), 'system', 'contact.created', 'contact', {id}, 'request', '[\"first_name\"]');\n\
          insert into crm.events (tenant_id, position, id, name, occurred_at, actor, request_id, subject_kind, subject_id, data) values ('{tenant}', (pg_current_xact_id()::text::bigint << 19) | 1, {id}, 'contact.created.v1', now(), 'system', 'request', 'contact', {id}, json_build_object('contact', {doc}));\n\
          commit;\n\\endpipeline\n",

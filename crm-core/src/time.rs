@@ -88,6 +88,9 @@ impl FromStr for Timestamp {
 
     /// RFC 3339 (`2026-03-01T09:30:00Z`, any offset), or a date alone, which is its first moment in UTC.
     fn from_str(text: &str) -> Result<Self> {
+        if let Some(at) = canonical(text) {
+            return Ok(at);
+        }
         if let Ok(at) = DateTime::parse_from_rfc3339(text) {
             return Ok(at.with_timezone(&Utc).into());
         }
@@ -111,9 +114,65 @@ impl Serialize for Timestamp {
     }
 }
 
+/// Reads what [`Timestamp`] itself writes, `2026-03-01T09:30:00Z` with 0, 3 or 6 digits of a second: several
+/// times faster than the general way, and a list of records is full of them.
+fn canonical(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
+    let (whole, fraction) = bytes.strip_suffix(b"Z")?.split_at_checked(19)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
+        whole
+    else {
+        return None;
+    };
+    let number = |digits: &[&u8]| {
+        digits.iter().try_fold(0_u32, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u32::from(**digit - b'0'))
+        })
+    };
+    let micros = match fraction {
+        [] => 0,
+        [b'.', a, b, c] => number(&[a, b, c])? * 1_000,
+        [b'.', a, b, c, d, e, f] => number(&[a, b, c, d, e, f])?,
+        _ => return None,
+    };
+    let year = number(&[y1, y2, y3, y4])?.cast_signed();
+    let date = chrono::NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?;
+    // A leap second is left to the general way.
+    let at =
+        date.and_hms_micro_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?, micros)?;
+    Timestamp::from_micros(at.and_utc().timestamp_micros())
+}
+
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_ways_of_reading_agree(
+            micros in MIN_MICROS..=MAX_MICROS,
+            step in prop::sample::select(vec![1, 1_000, 1_000_000]),
+            at in 0_usize..27,
+            letter in "[0-9TZ:.-]",
+        ) {
+            let time = Timestamp(micros - micros.rem_euclid(step));
+            let text = time.to_string();
+            prop_assert_eq!(canonical(&text), Some(time));
+            let mut altered = text;
+            let at = at % altered.len();
+            altered.replace_range(at..=at, &letter);
+            if let Some(read) = canonical(&altered) {
+                let general = DateTime::parse_from_rfc3339(&altered).unwrap();
+                prop_assert_eq!(read, Timestamp::from(general.with_timezone(&Utc)));
+            }
+        }
     }
 }

@@ -30,7 +30,7 @@ create function crm.commit(
     _unfound uuid[], _found uuid[], _found_terms text[],
     _lost_words text[], _lost_word_ids uuid[],
     _words text[], _word_ids uuid[],
-    _hashed_words text[], _hash_words integer[], _hashes integer[],
+    _gained_words bigint, _hashed_words text[], _hash_words integer[], _hashes integer[],
     _activity_ids uuid[], _activity_contacts uuid[], _activity_kinds text[],
     _activity_occurred timestamptz[], _activity_users uuid[], _activity_docs text[],
     _audit_ids uuid[], _event_ids uuid[], _actions text[], _names text[],
@@ -45,6 +45,7 @@ declare
         cardinality(_lost_words) > 0 and current_setting('transaction_isolation') = 'read committed';
     _rows bigint;
     _done uuid[];
+    _learnt text[];
     _writer xid;
     _number bigint;
     _position bigint;
@@ -250,17 +251,21 @@ begin
             with learnt as (
                 insert into crm.words (tenant_id, word)
                 select _tenant, made.word
-                from (select distinct word from unnest(_words) as word) as made
-                join unnest(_hashed_words) as hashed (word) on hashed.word = made.word
+                from unnest(_hashed_words[:_gained_words::integer]) as made (word)
                 order by made.word
                 on conflict (tenant_id, word) do nothing
                 returning words.word
             )
-            insert into crm.word_deletes (tenant_id, hash, word)
-                select _tenant, hashed.hash, learnt.word
-                from learnt, unnest(_hash_words, _hashes) as hashed (word, hash)
-                where learnt.word = _hashed_words[hashed.word]
-                on conflict (tenant_id, hash, word) do nothing;
+            select array_agg(word) into _learnt from learnt;
+            -- Most words are known.
+            if _learnt is not null then
+                insert into crm.word_deletes (tenant_id, hash, word)
+                    select _tenant, hashed.hash, _hashed_words[hashed.word]
+                    from unnest(_hash_words, _hashes) as hashed (word, hash)
+                    where _hashed_words[hashed.word] = any (_learnt)
+                    order by hashed.hash
+                    on conflict (tenant_id, hash, word) do nothing;
+            end if;
         end if;
     end if;
 

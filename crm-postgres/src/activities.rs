@@ -124,8 +124,9 @@ struct Stored<'a> {
     user_id: Option<UserId>,
     subject: Option<String>,
     body: Option<String>,
+    /// Absent where it is empty.
     #[serde(borrow)]
-    data: &'a RawValue,
+    data: Option<&'a RawValue>,
     created_at: Timestamp,
 }
 
@@ -138,7 +139,7 @@ fn activity(stored: Stored<'_>) -> Result<Activity> {
         stored.subject,
         stored.body,
         stored.kind,
-        stored.data.get(),
+        stored.data.map_or("{}", RawValue::get),
         stored.created_at,
     )
     .map_err(Error::internal)

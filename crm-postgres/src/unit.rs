@@ -15,7 +15,7 @@ use crm_core::tenancy::Tenant;
 use crm_core::{Changes, Error, ErrorKind, Result};
 use uuid::Uuid;
 
-use crate::rows::to_doc;
+use crate::rows::{to_doc, to_json};
 use crate::statement::Value;
 use crate::{companies, contacts};
 
@@ -160,7 +160,7 @@ pub(crate) fn arguments(changes: &Changes, again: bool) -> Result<Vec<Value>> {
     unit.push_tenants_and_users(&mut values)?;
     unit.push_companies(&mut values)?;
     unit.push_contacts(&mut values)?;
-    unit.push_index(&mut values);
+    unit.push_index(&mut values)?;
     unit.push_activities(&mut values)?;
     push_records(changes, &mut values)?;
     Ok(values)
@@ -264,13 +264,14 @@ impl<'c> Unit<'c> {
     }
 
     /// The keys and the search terms of contacts.
-    fn push_index(&self, values: &mut Vec<Value>) {
+    fn push_index(&self, values: &mut Vec<Value>) -> Result<()> {
         let (mut lost_kinds, mut lost_values, mut lost_ids) = (vec![], vec![], vec![]);
         let (mut kinds, mut key_values, mut key_ids, mut lives) = (vec![], vec![], vec![], vec![]);
         let (mut unfound, mut found, mut found_terms) = (vec![], vec![], vec![]);
         let (mut lost_words, mut lost_word_ids) = (vec![], vec![]);
         let (mut words, mut word_ids) = (vec![], vec![]);
-        let mut vocabulary: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut gained_words: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut lost_vocabulary: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in &self.contacts.rows {
             let Some(index) = self.indexes.get(&row.id) else { continue };
             for key in &index.keys_lost {
@@ -299,18 +300,22 @@ impl<'c> Unit<'c> {
             for word in gained {
                 words.push(word.clone());
                 word_ids.push(row.id);
-                learn(&mut vocabulary, word);
+                learn(&mut gained_words, word);
             }
             for word in lost {
                 lost_words.push(word.clone());
                 lost_word_ids.push(row.id);
-                learn(&mut vocabulary, word);
+                learn(&mut lost_vocabulary, word);
             }
         }
+        lost_vocabulary.retain(|word, _| !gained_words.contains_key(word));
+        let gained = i64::try_from(gained_words.len()).map_err(Error::internal)?;
+        let vocabulary: Vec<(String, Vec<u32>)> =
+            gained_words.into_iter().chain(lost_vocabulary).collect();
         let mut hash_words: Vec<i32> = Vec::new();
         let mut hashes: Vec<i32> = Vec::new();
         // Arrays of the database count from 1.
-        for (place, of_word) in (1..).zip(vocabulary.values()) {
+        for (place, (_, of_word)) in (1..).zip(&vocabulary) {
             hash_words.extend(of_word.iter().map(|_| place));
             hashes.extend(of_word.iter().map(|hash| hash.cast_signed()));
         }
@@ -329,10 +334,12 @@ impl<'c> Unit<'c> {
             lost_word_ids.into(),
             words.into(),
             word_ids.into(),
-            vocabulary.into_keys().collect::<Vec<_>>().into(),
+            gained.into(),
+            vocabulary.into_iter().map(|(word, _)| word).collect::<Vec<_>>().into(),
             hash_words.into(),
             hashes.into(),
         ]);
+        Ok(())
     }
 
     fn push_activities(&self, values: &mut Vec<Value>) -> Result<()> {
@@ -364,7 +371,7 @@ fn learn(vocabulary: &mut BTreeMap<String, Vec<u32>>, term: &str) {
 /// The audit entry and the event of each change.
 fn push_records(changes: &Changes, values: &mut Vec<Value>) -> Result<()> {
     let fields: Result<Vec<String>> =
-        changes.iter().map(|change| to_doc(&change.audit().fields)).collect();
+        changes.iter().map(|change| to_json(&change.audit().fields)).collect();
     values.extend([
         changes.iter().map(|change| change.audit().id.as_uuid()).collect::<Vec<_>>().into(),
         changes.iter().map(|change| change.event().id.as_uuid()).collect::<Vec<_>>().into(),

@@ -261,7 +261,8 @@ async fn a_commit_whose_answer_is_lost_is_applied_once() {
         cuts += usize::from(!proxy.awaits_cut());
         assert_eq!(whole(&mut admin).await, 1 + lost as i64);
     }
-    assert!(cuts >= 6, "{cuts} answers were lost");
+    // One of a create, two of an update and of a delete.
+    assert!(cuts >= 5, "{cuts} answers were lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -68,7 +68,7 @@ const PREPARED_AND_SIMPLE: &str = "
     events                     1 1
     events after a position    1 1
     open a session             2 2
-    create a contact           2 2
+    create a contact           1 1
     update a contact           2 2
     delete a contact           2 2
     restore a contact          3 3

@@ -201,6 +201,29 @@ impl Planted {
 impl Store for Planted {
     async fn commit(&self, changes: Changes) -> Result<()> {
         self.visible(changes.scope(), false);
+        if self.has(Fault::KeepsDeletedEmails) {
+            for change in &changes {
+                let Write::InsertContact { contact, .. } = change.write() else { continue };
+                for email in &contact.emails {
+                    let filter = ContactFilter {
+                        keys: vec![ContactKey::email(&email.address)],
+                        deleted: Deleted::Only,
+                        ..ContactFilter::default()
+                    };
+                    let query = ContactQuery { filter, limit: 1, ..ContactQuery::default() };
+                    if let Some(holder) =
+                        self.inner.contacts(changes.scope(), &query).await?.first()
+                    {
+                        let holder = holder.id.as_uuid();
+                        return Err(crm_core::Error::already_exists(
+                            "email",
+                            holder,
+                            "a deleted contact's",
+                        ));
+                    }
+                }
+            }
+        }
         let (mut contacts, mut events) = (Vec::new(), Vec::new());
         for change in &changes {
             let position = EventPosition(u64::MAX / 4);

@@ -45,14 +45,19 @@ pub struct Contact {
     /// Job title.
     pub title: Option<String>,
     /// E-mail addresses, the primary one first.
+    #[serde(default)]
     pub emails: Vec<ContactEmail>,
     /// Phone numbers, the primary one first.
+    #[serde(default)]
     pub phones: Vec<ContactPhone>,
     /// Postal addresses, the primary one first.
+    #[serde(default)]
     pub addresses: Vec<PostalAddress>,
     /// Tags in alphabetical order, each once.
+    #[serde(default)]
     pub tags: Vec<String>,
     /// Fields of the tenant's own.
+    #[serde(default)]
     pub custom: BTreeMap<String, CustomValue>,
     /// The user who looks after the contact.
     pub owner_id: Option<UserId>,
