@@ -28,8 +28,9 @@ impl PostgresStore {
     /// Writes `changes` within a transaction of the host, so that they are kept with the host's own rows or
     /// not at all. The connection's role must have what `crm_app` has, e.g. by being granted it.
     ///
-    /// A refused change leaves the transaction as it was, and usable. Other callers' changes of the same
-    /// tenant go on meanwhile; its readers of events wait for the end of the transaction.
+    /// A refused change leaves the transaction as it was, and usable. Keep what follows short: until the
+    /// transaction ends, readers of the tenant's events see nothing later, and a change that holds one of the same
+    /// e-mails, or a word that is new to the tenant's search, waits, as it does for any unique value.
     ///
     /// ```no_run
     /// # use crm_core::{Session, contacts::NewContact};
