@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use crm_core::Crm;
+use crm_core::{Crm, Error};
 use crm_postgres::{Options, PostgresStore, Protocol, SchemaName};
 use crm_sqlite::SqliteStore;
 
@@ -66,10 +66,22 @@ impl Database {
                 PostgresStore::connect_with(url, options).await.map(Crm::builder)
             }
         };
-        let builder = builder.map_err(|error| {
-            Failure::of_option(error, |_| "--database").about(&self.url.to_string())
-        })?;
+        let builder = builder.map_err(|error| self.refused(error))?;
         Ok(builder.build()?)
+    }
+
+    fn refused(&self, error: Error) -> Failure {
+        // Each broken rule of isolation has an entry; together they are longer than a line.
+        if let [_, _, ..] = error.fields() {
+            let rules: Vec<&str> = error.fields().iter().map(|field| &*field.code).collect();
+            return Failure::Usage(format!(
+                "--database: `{}` would not keep tenants apart ({}); connect as `crm_app`, or let \
+                 `crm-http doctor` say how to mend it",
+                self.url,
+                rules.join(", ")
+            ));
+        }
+        Failure::of_option(error, |_| "--database").about(&self.url.to_string())
     }
 
     /// Refuses a file that does not exist: made in passing, it would be one more empty database

@@ -69,3 +69,33 @@ fn what_cannot_be_done_is_one_line() {
         assert!(done.err.contains(words) && done.err.lines().count() == 1, "{done:?}");
     }
 }
+
+/// The commands of the README, from a file to a server.
+#[test]
+fn contacts_move_from_a_file_to_a_server() {
+    let (shell, database) = (Shell::with_tenant(), ServerDatabase::create());
+    shell
+        .write("contacts.csv", "First Name,Last Name,Email\nJane,Smith,jane@example.com\nBo,Li,\n");
+    shell.ok(&["import", "--tenant", "acme", "contacts.csv"]);
+    shell.ok(&["export", "--tenant", "acme", "--output", "contacts.jsonl"]);
+
+    let (admin, app) = (database.admin_url(), database.url_as("crm_app"));
+    shell.ok(&["migrate", "--database", &admin]);
+    let on_server = [("CRM_DATABASE_URL", app.as_str()), ("CRM_TENANT", "acme")];
+    for (args, words) in [
+        (vec!["tenant", "create", "--name", "Acme", "--owner", "o@acme.example"], "acme"),
+        (vec!["import", "contacts.jsonl"], "contacts.jsonl  2     2"),
+        (vec!["search", "jane smtih"], "Jane Smith"),
+        (vec!["search", "--simple-protocol", "jane smtih"], "Jane Smith"),
+        (vec!["timeline", "jane smith"], "contact_created"),
+        (vec!["export"], "jane@example.com"),
+        (vec!["seed", "--contacts", "20", "--activities", "2", "--tenant", "many"], "20"),
+    ] {
+        let done = shell.run_with(&args, &on_server);
+        assert_eq!(done.status, 0, "{args:?}: {done:?}");
+        assert!(done.out.contains(words), "{args:?}: {done:?}");
+    }
+    let refused = shell.run(&["search", "--database", &admin, "--tenant", "acme", "jane"]);
+    assert_eq!((refused.status, refused.err.lines().count()), (2, 1), "{refused:?}");
+    assert!(refused.err.contains("connect as `crm_app`"), "{refused:?}");
+}
