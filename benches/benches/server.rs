@@ -117,6 +117,8 @@ async fn measure(contacts: u64, tenants: u64) {
     let session = session(&crm, "tenant-0").await;
     let some = Arc::new(some_contacts(&session).await);
     operations(&server, &session, &some).await;
+    // What was written since, by pgbench above all, would cost the search a visit to the table for each row.
+    server.run("vacuum analyze".to_owned()).await;
     search(&session, contacts / 5).await;
     import(&crm).await;
 }
@@ -313,7 +315,9 @@ async fn operations(server: &Server, session: &Session, some: &Arc<Vec<Contact>>
     })
     .await;
 
-    row_security(server, session, some).await;
+    if std::env::var_os("CRM_BENCH_ONLY").is_none() {
+        row_security(server, session, some).await;
+    }
 }
 
 /// Cursors into the list, each to a page of its own.
