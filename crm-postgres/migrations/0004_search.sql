@@ -243,12 +243,15 @@ begin
                     where other.contact in (select unnest(_alive))
                 );
                 if cardinality(_common) > 0 then
+                    -- A limit keeps it a look-up for each contact: of `exists` the planner makes a join, for
+                    -- which it reads the common terms whole.
                     _contacts := _contacts || array(
                         select alive.contact from unnest(_alive) as alive (contact)
-                        where exists (
-                            select from crm.terms
+                        where (
+                            select true from crm.terms
                             where terms.tenant_id = _tenant and terms.word = any (_common)
                                 and terms.contact_id = alive.contact
+                            limit 1
                         )
                     );
                 end if;
