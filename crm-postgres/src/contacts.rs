@@ -67,24 +67,19 @@ impl ContactStore for PostgresStore {
 
     async fn contacts(&self, scope: &TenantScope, query: &ContactQuery) -> Result<Vec<Contact>> {
         let filter = &query.filter;
-        if !filter.keys.iter().all(|key| is_text(key.value())) {
+        if !can_be_met(filter) {
             return Ok(Vec::new());
         }
         let unfiltered = ContactFilter { deleted: filter.deleted, ..ContactFilter::default() };
         let (after, id) = place(query);
-        let one_state = match filter.deleted {
-            Deleted::Exclude => Some(false),
-            Deleted::Only => Some(true),
-            Deleted::Include => None,
-        };
-        if let Some(deleted) = one_state.filter(|_| *filter == unfiltered) {
+        if let Some(live) = live(filter.deleted).filter(|_| *filter == unfiltered) {
             let (time, name) = match after {
                 SortKey::Time(at) => (at, String::new()),
                 SortKey::Text(name) => (Timestamp::MIN, name),
                 SortKey::Score(_) => return Ok(Vec::new()),
             };
             let values = vec![
-                deleted.into(),
+                (!live).into(),
                 column(query.sort).into(),
                 query.descending.into(),
                 time.into(),
@@ -99,7 +94,7 @@ impl ContactStore for PostgresStore {
     }
 
     async fn count_contacts(&self, scope: &TenantScope, filter: &ContactFilter) -> Result<u64> {
-        if !filter.keys.iter().all(|key| is_text(key.value())) {
+        if !can_be_met(filter) {
             return Ok(0);
         }
         let mut statement = Statement::new("select count(*) as count from ");
@@ -108,6 +103,20 @@ impl ContactStore for PostgresStore {
         let count: i64 = rows.first().map_or(Ok(0), |row| get(row, "count"))?;
         Ok(count.cast_unsigned())
     }
+}
+
+/// Whether contacts in use are meant, or deleted ones; both where neither.
+fn live(deleted: Deleted) -> Option<bool> {
+    match deleted {
+        Deleted::Exclude => Some(true),
+        Deleted::Only => Some(false),
+        Deleted::Include => None,
+    }
+}
+
+/// Whether a contact can have every key: the database keeps no text with a zero.
+fn can_be_met(filter: &ContactFilter) -> bool {
+    filter.keys.iter().all(|key| is_text(key.value()))
 }
 
 /// Where the page begins: after which sort key and id.
@@ -170,11 +179,7 @@ impl PostgresStore {
         let tenant = scope.tenant().as_uuid();
         statement.push(&format!("{schema}.contacts where contacts.tenant_id = "));
         statement.value(tenant.into());
-        let live = match filter.deleted {
-            Deleted::Exclude => Some(true),
-            Deleted::Only => Some(false),
-            Deleted::Include => None,
-        };
+        let live = live(filter.deleted);
         // A key says itself whether its contact is in use.
         if let Some(live) = live.filter(|_| filter.keys.is_empty()) {
             statement.push(if live {
