@@ -14,8 +14,9 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::events::{Event, EventName};
 use crate::id::{ActivityId, ContactId, TenantId};
-use crate::identity::User;
-use crate::scope::{Actor, TenantScope};
+use crate::idempotency::Outcome;
+use crate::identity::{Credential, User};
+use crate::scope::TenantScope;
 use crate::tenancy::Tenant;
 use crate::time::Timestamp;
 
@@ -34,6 +35,7 @@ pub struct Changes {
     scope: TenantScope,
     at: Timestamp,
     changes: Vec<Change>,
+    outcome: Option<Outcome>,
 }
 
 /// One record's change with everything that follows from it.
@@ -57,6 +59,22 @@ pub enum Write {
     UpdateUser {
         /// The new state.
         user: User,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A tenant's new state, if it is still at `expected_version`.
+    UpdateTenant {
+        /// The new state.
+        tenant: Tenant,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A credential: a new one where `expected_version` is 0, else its new state, if it is still at that
+    /// version. A new sign-in also removes those of the same user that are useless at
+    /// [`Changes::at`].
+    PutCredential {
+        /// The new state.
+        credential: Box<Credential>,
         /// The version that the change was made from.
         expected_version: i64,
     },
@@ -107,7 +125,7 @@ pub struct ContactIndex {
 
 impl Changes {
     pub(crate) fn new(scope: &TenantScope, at: Timestamp) -> Self {
-        Changes { scope: scope.clone(), at, changes: Vec::new() }
+        Changes { scope: scope.clone(), at, changes: Vec::new(), outcome: None }
     }
 
     /// The tenant and the actor that the changes belong to.
@@ -130,9 +148,18 @@ impl Changes {
         self.changes.iter()
     }
 
+    /// What to remember for a repeated request, where the request can be repeated.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    pub(crate) fn remember(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.outcome.is_none()
     }
 
     /// How many records change.
@@ -233,10 +260,7 @@ impl Change {
             id,
             contact_id,
             occurred_at: self.audit.at,
-            user_id: match self.audit.actor {
-                Actor::System => None,
-                Actor::User(user) => Some(user),
-            },
+            user_id: self.audit.actor.user(),
             subject: None,
             body: None,
             data,

@@ -3,15 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::changes::Changes;
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{TenantId, UserId};
-use crate::identity::UserStatus;
-use crate::ports::{Clock, Randomness, Store, SystemClock, SystemRandomness};
-use crate::scope::{Actor, RequestId, SystemScope, TenantScope};
+use crate::idempotency::Running;
+use crate::identity::{
+    Arrival, Identity, JsonWebKeySet, SignInPolicy, Standing, StandingOf, TokenAlgorithm, TokenKey,
+    TokenKeys, User, UserStatus,
+};
+use crate::key_ring::KeyRing;
+use crate::ports::{
+    Clock, Limits, LocalLimits, Randomness, Store, SystemClock, SystemRandomness, WorkerThreads,
+    Workers,
+};
+use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
-use crate::tenancy::System;
+use crate::standing::{Standings, Touched};
+use crate::tenancy::{System, Tenant};
 
 /// A CRM over a store. Cheap to clone; one serves every tenant and every task.
 ///
@@ -30,6 +40,13 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) env: Env,
     pub(crate) nicknames: Nicknames,
+    pub(crate) workers: Arc<dyn Workers>,
+    pub(crate) limits: Arc<dyn Limits>,
+    pub(crate) token_keys: TokenKeys,
+    pub(crate) key_ring: KeyRing,
+    pub(crate) policy: SignInPolicy,
+    pub(crate) standings: Standings,
+    pub(crate) running: Arc<Running>,
 }
 
 /// Chooses the ports of a [`Crm`]; each but the store has a working default.
@@ -38,6 +55,11 @@ pub struct CrmBuilder {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     nicknames: Nicknames,
+    workers: Arc<dyn Workers>,
+    limits: Arc<dyn Limits>,
+    token_keys: Option<TokenKeys>,
+    key_ring: Option<KeyRing>,
+    policy: SignInPolicy,
 }
 
 /// Who a session is for, as the front door has found out.
@@ -60,6 +82,11 @@ impl Crm {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             nicknames: Nicknames::common(),
+            workers: Arc::new(WorkerThreads::default()),
+            limits: Arc::new(LocalLimits::default()),
+            token_keys: None,
+            key_ring: None,
+            policy: SignInPolicy::default(),
         }
     }
 
@@ -85,25 +112,70 @@ impl Crm {
         request_id: RequestId,
     ) -> Result<Session> {
         let Principal::User { tenant, user } = principal;
-        let unauthenticated =
-            || Error::new(ErrorKind::Unauthenticated, "nobody who may work here is signed in");
-        let system = SystemScope::new("open a session", request_id.clone());
-        let (tenant, user) = (
-            self.core.store.tenant(&system, tenant).await?.ok_or_else(unauthenticated)?,
-            self.core.store.principal(&system, tenant, user).await?.ok_or_else(unauthenticated)?,
-        );
-        match user.status {
-            UserStatus::Active => {}
-            UserStatus::Disabled => return Err(unauthenticated()),
+        let standing = self.standing(tenant, StandingOf::User(user), &request_id).await?;
+        let standing = standing.as_deref().and_then(|standing| {
+            let user = standing.user.as_ref()?;
+            (user.status == UserStatus::Active).then_some((&standing.tenant, user))
+        });
+        let (tenant, user) = standing.ok_or_else(|| {
+            Error::new(ErrorKind::Unauthenticated, "nobody who may work here is signed in")
+        })?;
+        Ok(self.session_for(tenant, user, Proof::Host, request_id))
+    }
+
+    /// The way in for people and programs outside of the host.
+    pub fn identity(&self, arrival: Arrival) -> Identity {
+        Identity { crm: self.clone(), arrival }
+    }
+
+    /// The public keys of access tokens, for other services that verify them.
+    pub fn key_set(&self) -> JsonWebKeySet {
+        self.core.token_keys.key_set()
+    }
+
+    /// How long people stay signed in, and how often they may be wrong.
+    pub fn policy(&self) -> &SignInPolicy {
+        &self.core.policy
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn session_for(
+        &self,
+        tenant: &Tenant,
+        user: &User,
+        proof: Proof,
+        request_id: RequestId,
+    ) -> Session {
+        let (actor, region) = (Actor::User(user.id), tenant.default_region);
+        let scope = TenantScope::new(tenant.id, region, actor, user.role, proof, request_id);
+        Session::new(Arc::clone(&self.core), scope)
+    }
+
+    /// How somebody stands, as the store said less than a second ago.
+    pub(crate) async fn standing(
+        &self,
+        tenant: TenantId,
+        of: StandingOf,
+        request_id: &RequestId,
+    ) -> Result<Option<Arc<Standing>>> {
+        let now = self.core.env.now();
+        if let Some(known) = self.core.standings.known(tenant, of, now) {
+            return Ok(Some(known));
         }
-        let scope = TenantScope::new(
-            tenant.id,
-            tenant.default_region,
-            Actor::User(user.id),
-            user.role,
-            request_id,
-        );
-        Ok(Session::new(Arc::clone(&self.core), scope))
+        let look = self.core.standings.look(now);
+        let system = SystemScope::new("open a session", request_id.clone());
+        let standing = self.core.store.standing(&system, tenant, of).await?.map(Arc::new);
+        if let Some(standing) = &standing {
+            self.core.standings.learn(tenant, of, &look, standing);
+        }
+        Ok(standing)
+    }
+
+    pub(crate) fn system_in_request(&self, reason: &'static str, request_id: RequestId) -> System {
+        System::new(Arc::clone(&self.core), SystemScope::new(reason, request_id))
     }
 
     /// The operator's work across tenants, for a reason that is logged.
@@ -117,7 +189,12 @@ impl Crm {
         Ok(System::new(Arc::clone(&self.core), scope))
     }
 
-    fn new_request_id(&self) -> Result<RequestId> {
+    /// A request id, for a front door that was given none.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when there is no randomness.
+    pub fn new_request_id(&self) -> Result<RequestId> {
         self.core.env.new_uuid().map(RequestId::from)
     }
 }
@@ -144,18 +221,85 @@ impl CrmBuilder {
         self
     }
 
+    /// Computes passwords' hashes on `workers` instead of threads of its own.
+    #[must_use]
+    pub fn workers(mut self, workers: impl Workers) -> Self {
+        self.workers = Arc::new(workers);
+        self
+    }
+
+    /// Counts attempts in `limits` instead of this process alone.
+    #[must_use]
+    pub fn limits(mut self, limits: impl Limits) -> Self {
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// Signs and verifies access tokens with `keys` instead of one that is made now and lost with this
+    /// value. Every node needs the same ones.
+    #[must_use]
+    pub fn token_keys(mut self, keys: TokenKeys) -> Self {
+        self.token_keys = Some(keys);
+        self
+    }
+
+    /// Seals what is kept secret with `ring` instead of a key that is made now and lost with this value.
+    /// Every node needs the same one.
+    #[must_use]
+    pub fn key_ring(mut self, ring: KeyRing) -> Self {
+        self.key_ring = Some(ring);
+        self
+    }
+
+    /// How long people stay signed in, and how often they may be wrong.
+    #[must_use]
+    pub fn sign_in_policy(mut self, policy: SignInPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// The CRM.
     ///
     /// # Errors
     ///
-    /// None today; kept for choices that will be able to contradict each other.
+    /// `unavailable` when there is no randomness for keys that were not given.
     pub fn build(self) -> Result<Crm> {
+        let randomness = &*self.randomness;
+        let token_keys = match self.token_keys {
+            Some(keys) => keys,
+            None => TokenKeys::new(TokenKey::generate(TokenAlgorithm::default(), randomness)?),
+        };
+        let key_ring = match self.key_ring {
+            Some(ring) => ring,
+            None => KeyRing::generate(randomness)?,
+        };
         let core = Core {
             store: self.store,
             env: Env::new(self.clock, self.randomness),
             nicknames: self.nicknames,
+            workers: self.workers,
+            limits: self.limits,
+            token_keys,
+            key_ring,
+            policy: self.policy,
+            standings: Standings::default(),
+            running: Arc::default(),
         };
         Ok(Crm { core: Arc::new(core) })
+    }
+}
+
+impl Core {
+    /// Commits, and forgets what the commit may have made untrue, also where its answer is lost.
+    pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
+        struct Forget<'c>(&'c Standings, Touched);
+        impl Drop for Forget<'_> {
+            fn drop(&mut self) {
+                self.0.forget(&self.1);
+            }
+        }
+        let _forget = Forget(&self.standings, Touched::by(&changes));
+        self.store.commit(changes).await
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::id::{ActivityId, CompanyId, ContactId, TenantId, UserId};
+use crate::id::{ActivityId, ApiKeyId, CompanyId, ContactId, SignInId, TenantId, UserId};
 
 /// One record, by kind and id. In text `contact:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +60,10 @@ entity_kinds! {
     Contact = "contact", ContactId;
     /// An activity.
     Activity = "activity", ActivityId;
+    /// A sign-in of a user, from its first token to its last.
+    SignIn = "session", SignInId;
+    /// An API key.
+    ApiKey = "api_key", ApiKeyId;
 }
 
 impl FromStr for EntityKind {

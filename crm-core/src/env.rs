@@ -27,6 +27,11 @@ impl Env {
         self.clock.now()
     }
 
+    /// Fills `bytes` with values that nobody can foresee.
+    pub(crate) fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        self.randomness.fill(bytes)
+    }
+
     pub(crate) fn new_id<K: IdKind>(&self) -> Result<Id<K>> {
         self.new_uuid().map(Id::from_uuid)
     }

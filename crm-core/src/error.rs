@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -29,12 +30,14 @@ struct Repr {
     message: Cow<'static, str>,
     fields: Vec<FieldError>,
     existing: Option<Uuid>,
+    retry_after: Option<Duration>,
     retryable: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// One value that was refused: where it stands, a stable code, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{field}: {message}")]
 pub struct FieldError {
     /// The path of the value as the caller wrote it, e.g. `emails[1].address`.
@@ -88,6 +91,13 @@ error_kinds! {
     InvalidCursor = "invalid_cursor", retryable: false;
     /// Nobody, or nobody known, is signed in.
     Unauthenticated = "unauthenticated", retryable: false;
+    /// The refresh token has been used before: whoever holds it is not the only one, and all that came
+    /// from the same sign-in has ended.
+    TokenReused = "token_reused", retryable: false;
+    /// The password is right; a code of the second factor is missing or wrong.
+    SecondFactorRequired = "second_factor_required", retryable: false;
+    /// The action needs a proof of identity that is fresher than the session's.
+    StepUpRequired = "step_up_required", retryable: false;
     /// The role does not allow the action.
     Forbidden = "forbidden", retryable: false;
     /// There is no such thing in this tenant.
@@ -98,6 +108,12 @@ error_kinds! {
     Conflict = "conflict", retryable: false;
     /// The record has changed since the version that the caller named.
     VersionConflict = "version_conflict", retryable: false;
+    /// The idempotency key was used before, for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", retryable: false;
+    /// The first request with the idempotency key still runs.
+    IdempotencyInProgress = "idempotency_in_progress", retryable: true;
+    /// More than is allowed in a time; [`Error::retry_after`] says when it is allowed again.
+    RateLimited = "rate_limited", retryable: true;
     /// More bytes than allowed.
     PayloadTooLarge = "payload_too_large", retryable: false;
     /// A format that is not read here.
@@ -116,11 +132,17 @@ impl ErrorKind {
             | ErrorKind::UnknownParameter
             | ErrorKind::InvalidCursor
             | ErrorKind::Unauthenticated
+            | ErrorKind::TokenReused
+            | ErrorKind::SecondFactorRequired
+            | ErrorKind::StepUpRequired
             | ErrorKind::Forbidden
             | ErrorKind::NotFound
             | ErrorKind::AlreadyExists
             | ErrorKind::Conflict
             | ErrorKind::VersionConflict
+            | ErrorKind::IdempotencyKeyReused
+            | ErrorKind::IdempotencyInProgress
+            | ErrorKind::RateLimited
             | ErrorKind::PayloadTooLarge
             | ErrorKind::UnsupportedMediaType => true,
             ErrorKind::Unavailable | ErrorKind::Internal => false,
@@ -144,6 +166,7 @@ impl Error {
             message: message.into(),
             fields: Vec::new(),
             existing: None,
+            retry_after: None,
             retryable: kind.retryable(),
             source: None,
         }))
@@ -210,6 +233,13 @@ impl Error {
         Error::new(ErrorKind::Unavailable, message).with_source(source)
     }
 
+    /// [`ErrorKind::RateLimited`]: `what` is allowed again after `retry_after`.
+    pub fn rate_limited(what: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        let mut error = Error::new(ErrorKind::RateLimited, what);
+        error.0.retry_after = Some(retry_after);
+        error
+    }
+
     /// The same error with its cause.
     #[must_use]
     pub fn with_source(
@@ -266,6 +296,11 @@ impl Error {
     /// One entry per refused value.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
+    }
+
+    /// For [`ErrorKind::RateLimited`]: how long to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// For [`ErrorKind::AlreadyExists`]: the record that holds the value.

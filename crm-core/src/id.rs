@@ -126,4 +126,6 @@ ids! {
     ActivityRecord, ActivityId, "activity";
     EventKind, EventId, "event";
     AuditKind, AuditId, "audit entry";
+    SignInKind, SignInId, "session";
+    ApiKeyKind, ApiKeyId, "API key";
 }

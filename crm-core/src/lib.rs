@@ -43,7 +43,7 @@
 //! Futures are `Send` and belong to no runtime. The core does no I/O itself and spawns nothing; it
 //! reads the clock and asks for randomness through [`ports`].
 //!
-//! Features: `memory`, a store in memory; `sample`, made-up people for demonstrations and benches.
+//! Features: `schema`, JSON Schemas of requests and replies; `memory`, a store in memory; `sample`, made-up people for demonstrations and benches.
 
 pub mod access;
 pub mod activities;
@@ -59,7 +59,10 @@ mod error;
 pub mod events;
 mod hash;
 mod id;
+pub mod idempotency;
 pub mod identity;
+mod key_ring;
+mod limits;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod page;
@@ -68,11 +71,15 @@ mod phone;
 pub mod ports;
 #[cfg(feature = "sample")]
 pub mod sample;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 mod session;
+mod standing;
 pub mod tenancy;
 pub mod text;
 mod time;
+mod workers;
 
 pub use access::Role;
 pub use changes::Changes;
@@ -81,10 +88,14 @@ pub use crm::{Crm, CrmBuilder, Principal};
 pub use email::EmailAddress;
 pub use entity::{EntityKind, EntityRef};
 pub use error::{Error, ErrorKind, FieldError, Result};
-pub use id::{ActivityId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, TenantId, UserId};
+pub use id::{
+    ActivityId, ApiKeyId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, SignInId, TenantId,
+    UserId,
+};
+pub use key_ring::KeyRing;
 pub use page::{Page, PageOf, SortKey};
 pub use patch::Patch;
 pub use phone::{PhoneNumber, Region};
-pub use scope::{Actor, Freshness, RequestId, SystemScope, TenantScope};
+pub use scope::{Actor, Freshness, Proof, RequestId, SystemScope, TenantScope};
 pub use session::Session;
 pub use time::Timestamp;

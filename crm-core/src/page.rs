@@ -53,6 +53,7 @@ impl Default for Page {
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PageOf<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,

@@ -3,6 +3,8 @@
 //! A host can replace any of them. Each trait is object safe and without default methods, so that a
 //! wrapper which forgets a method does not compile.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 pub use crate::activities::store::ActivityStore;
@@ -11,8 +13,11 @@ pub use crate::companies::store::CompanyStore;
 pub use crate::contacts::search::SearchStore;
 pub use crate::contacts::store::ContactStore;
 pub use crate::events::store::EventStore;
+pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
+pub use crate::limits::LocalLimits;
 pub use crate::tenancy::store::TenancyStore;
+pub use crate::workers::WorkerThreads;
 
 use crate::changes::Changes;
 use crate::error::{Error, Result};
@@ -43,6 +48,7 @@ pub trait Store:
     + ActivityStore
     + EventStore
     + AuditStore
+    + IdempotencyStore
 {
     /// Applies `changes` whole or not at all, and returns when they are durable.
     ///
@@ -80,6 +86,60 @@ pub struct Finding {
     pub found: String,
     /// Whether it is as it should be.
     pub good: bool,
+}
+
+/// How often something may be done: `burst` at once, and one more every `interval`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// How often at once.
+    pub burst: u32,
+    /// How long until one more is allowed.
+    pub interval: Duration,
+}
+
+/// Whether something may be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Whether it may; if so, it has been counted.
+    pub allowed: bool,
+    /// How often it may be done again at once.
+    pub remaining: u32,
+    /// After how long the whole burst may be done.
+    pub full_after: Duration,
+    /// How long to wait, where it may not.
+    pub retry_after: Duration,
+}
+
+/// Counts how often things are done, in this process or for many.
+#[async_trait]
+pub trait Limits: Send + Sync + 'static {
+    /// Takes one of what `quota` allows for `key`. [`Quota::decide`] is the rule.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when the count cannot be reached.
+    async fn take(&self, key: &str, quota: Quota, now: Timestamp) -> Result<Allowance>;
+
+    /// Gives back one that was taken, as if it had not been.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when the count cannot be reached.
+    async fn give_back(&self, key: &str, quota: Quota, now: Timestamp) -> Result<()>;
+}
+
+/// Something to be computed.
+pub type Computation = Box<dyn FnOnce() + Send + 'static>;
+
+/// Who computes what takes milliseconds, such as the hash of a password, so that the threads that serve
+/// requests do not.
+pub trait Workers: Send + Sync + 'static {
+    /// Takes a computation on, to be run soon.
+    ///
+    /// # Errors
+    ///
+    /// `rate_limited` when too many wait already.
+    fn submit(&self, computation: Computation) -> Result<()>;
 }
 
 /// Where time comes from.

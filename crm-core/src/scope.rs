@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::access::Role;
 use crate::email::shorten;
 use crate::error::{Error, Result};
-use crate::id::{TenantId, UserId};
+use crate::id::{ApiKeyId, SignInId, TenantId, UserId};
 use crate::phone::Region;
 
 /// The right to work on one tenant's data, on behalf of one actor.
@@ -51,7 +51,27 @@ struct Inner {
     region: Region,
     actor: Actor,
     role: Role,
+    proof: Proof,
     request_id: RequestId,
+}
+
+/// How it is known who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The host says so.
+    Host,
+    /// An access token of this sign-in.
+    SignIn {
+        /// The sign-in.
+        id: SignInId,
+        /// Whether the person proved who they are a short while ago.
+        fresh: bool,
+    },
+    /// An API key.
+    Key {
+        /// The actions that it may do, where its role allows them.
+        scopes: Arc<[String]>,
+    },
 }
 
 impl TenantScope {
@@ -60,9 +80,10 @@ impl TenantScope {
         region: Region,
         actor: Actor,
         role: Role,
+        proof: Proof,
         request_id: RequestId,
     ) -> Self {
-        let inner = Inner { tenant, region, actor, role, request_id };
+        let inner = Inner { tenant, region, actor, role, proof, request_id };
         TenantScope { inner: Arc::new(inner), freshness: Freshness::Latest }
     }
 
@@ -96,6 +117,11 @@ impl TenantScope {
         self.inner.role
     }
 
+    /// How it is known who acts.
+    pub fn proof(&self) -> &Proof {
+        &self.inner.proof
+    }
+
     /// The request that all of this belongs to.
     pub fn request_id(&self) -> &RequestId {
         &self.inner.request_id
@@ -126,20 +152,22 @@ impl SystemScope {
     }
 }
 
-/// Who does something. In text `system` or `user:<id>`.
+/// Who does something. In text `system`, `user:<id>` or `api_key:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// The operator of the installation, or the CRM itself.
     System,
     /// A user of the tenant.
     User(UserId),
+    /// A program, by its API key.
+    ApiKey(ApiKeyId),
 }
 
 impl Actor {
     /// The user, where it is one.
     pub fn user(self) -> Option<UserId> {
         match self {
-            Actor::System => None,
+            Actor::System | Actor::ApiKey(_) => None,
             Actor::User(id) => Some(id),
         }
     }
@@ -150,6 +178,7 @@ impl fmt::Display for Actor {
         match self {
             Actor::System => f.write_str("system"),
             Actor::User(id) => write!(f, "user:{id}"),
+            Actor::ApiKey(id) => write!(f, "api_key:{id}"),
         }
     }
 }
@@ -161,16 +190,19 @@ impl FromStr for Actor {
         if text == "system" {
             return Ok(Actor::System);
         }
-        text.strip_prefix("user:")
-            .and_then(|id| Uuid::try_parse(id).ok())
-            .map(|id| Actor::User(UserId::from_uuid(id)))
-            .ok_or_else(|| {
-                Error::invalid_field(
-                    "actor",
-                    "invalid_actor",
-                    format!("`{}` is no actor; write `system` or `user:<id>`", shorten(text)),
-                )
-            })
+        let of = |kind: &str| text.strip_prefix(kind).and_then(|id| Uuid::try_parse(id).ok());
+        let user = of("user:").map(|id| Actor::User(UserId::from_uuid(id)));
+        let key = || of("api_key:").map(|id| Actor::ApiKey(ApiKeyId::from_uuid(id)));
+        user.or_else(key).ok_or_else(|| {
+            Error::invalid_field(
+                "actor",
+                "invalid_actor",
+                format!(
+                    "`{}` is no actor; write `system`, `user:<id>` or `api_key:<id>`",
+                    shorten(text)
+                ),
+            )
+        })
     }
 }
 

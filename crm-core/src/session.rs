@@ -14,7 +14,8 @@ use crate::crm::Core;
 use crate::env::Env;
 use crate::error::{ErrorKind, Result};
 use crate::events::Events;
-use crate::identity::Users;
+use crate::idempotency::Pending;
+use crate::identity::{Account, ApiKeys, Users};
 use crate::ports::Store;
 use crate::scope::TenantScope;
 
@@ -26,6 +27,7 @@ use crate::scope::TenantScope;
 pub struct Session {
     core: Arc<Core>,
     scope: TenantScope,
+    pending: Option<Arc<Pending>>,
 }
 
 /// How often the core repeats a change that met another one of the same record: more than the callers
@@ -34,7 +36,7 @@ const CONTENDED_TRIES: usize = 100;
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, scope: TenantScope) -> Self {
-        Session { core, scope }
+        Session { core, scope, pending: None }
     }
 
     /// The tenant, the actor and the role.
@@ -57,7 +59,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn lagging(&self) -> Session {
-        Session { core: Arc::clone(&self.core), scope: self.scope.lagging() }
+        Session { core: Arc::clone(&self.core), scope: self.scope.lagging(), pending: None }
     }
 
     /// The tenant's contacts.
@@ -78,6 +80,16 @@ impl Session {
     /// The tenant's users.
     pub fn users(&self) -> Users<'_> {
         Users { session: self }
+    }
+
+    /// The account of the user who is signed in.
+    pub fn account(&self) -> Account<'_> {
+        Account { session: self }
+    }
+
+    /// The tenant's API keys.
+    pub fn api_keys(&self) -> ApiKeys<'_> {
+        ApiKeys { session: self }
     }
 
     /// The tenant's event log.
@@ -109,6 +121,19 @@ impl Session {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.core.store
+    }
+
+    pub(crate) fn pending(&self) -> Option<&Pending> {
+        self.pending.as_deref()
+    }
+
+    /// The same session for a request that can be repeated.
+    pub(crate) fn with_pending(&self, pending: Pending) -> Session {
+        Session { pending: Some(Arc::new(pending)), ..self.clone() }
+    }
+
+    pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
+        self.core.commit(changes).await
     }
 
     pub(crate) fn new_changes(&self) -> Changes {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -46,6 +47,16 @@ impl Timestamp {
     /// This point moved by `micros`, held within [`Timestamp::MIN`] and [`Timestamp::MAX`].
     pub fn saturating_add_micros(self, micros: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(micros).clamp(MIN_MICROS, MAX_MICROS))
+    }
+
+    /// This point moved into the future, held at [`Timestamp::MAX`].
+    pub fn after(self, duration: Duration) -> Timestamp {
+        self.saturating_add_micros(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// How long ago `earlier` was at this point; nothing where it is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
     /// The UTC date, `YYYY-MM-DD`.

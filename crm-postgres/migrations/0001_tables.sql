@@ -27,6 +27,7 @@ $$;
 create table crm.tenants (
     tenant_id uuid not null,
     slug      text collate "C" not null,
+    version   bigint not null,
     doc       json not null,
     constraint tenants_pkey primary key (tenant_id),
     constraint tenants_slug_key unique (slug)
@@ -42,6 +43,47 @@ create table crm.users (
     constraint users_email_key unique (tenant_id, email_key),
     constraint users_tenant_fkey foreign key (tenant_id) references crm.tenants (tenant_id)
 );
+
+-- What people and programs prove themselves with: how a user signs in, each sign-in, API keys, accounts
+-- with providers of identities. From `useless_from` on a row may be forgotten.
+create table crm.credentials (
+    tenant_id    uuid        not null,
+    id           uuid        not null,
+    kind         text        collate "C" not null,
+    user_id      uuid,
+    useless_from timestamptz not null,
+    version      bigint      not null,
+    doc          json        not null,
+    constraint credentials_pkey primary key (tenant_id, id),
+    constraint credentials_tenant_fkey foreign key (tenant_id) references crm.tenants (tenant_id),
+    constraint credentials_user_fkey
+        foreign key (tenant_id, user_id) references crm.users (tenant_id, id)
+);
+create index credentials_kind on crm.credentials (tenant_id, kind, id);
+create index credentials_user on crm.credentials (tenant_id, user_id, kind, id)
+    where user_id is not null;
+
+-- What a user is found by before the tenant is known: `email:<address>`, `oidc:<provider>:<digest>`.
+create table crm.sign_in_names (
+    tenant_id uuid not null,
+    value     text collate "C" not null,
+    user_id   uuid not null,
+    constraint sign_in_names_pkey primary key (tenant_id, value),
+    constraint sign_in_names_user_fkey
+        foreign key (tenant_id, user_id) references crm.users (tenant_id, id)
+);
+create index sign_in_names_value on crm.sign_in_names (value, tenant_id);
+
+-- What came of requests that can be repeated.
+create table crm.outcomes (
+    tenant_id uuid        not null,
+    key       text        collate "C" not null,
+    until     timestamptz not null,
+    doc       json        not null,
+    constraint outcomes_pkey primary key (tenant_id, key),
+    constraint outcomes_tenant_fkey foreign key (tenant_id) references crm.tenants (tenant_id)
+);
+create index outcomes_until on crm.outcomes (tenant_id, until);
 
 create table crm.companies (
     tenant_id uuid   not null,
@@ -180,6 +222,8 @@ create table crm.audit (
 create index audit_resource on crm.audit (tenant_id, resource_kind, resource_id, id);
 
 select crm.protect('crm.users');
+select crm.protect('crm.credentials');
+select crm.protect('crm.outcomes');
 select crm.protect('crm.companies');
 select crm.protect('crm.company_keys');
 select crm.protect('crm.contacts');
@@ -192,26 +236,40 @@ select crm.protect('crm.activities');
 select crm.protect('crm.events');
 select crm.protect('crm.audit');
 
--- A tenant is also looked up before one is known: by slug at sign-in, in a list by the operator. For
--- that a statement names the reason of its work across tenants; only reads of this table heed it.
-alter table crm.tenants enable row level security;
-alter table crm.tenants force row level security;
-create policy allowed on crm.tenants using (true) with check (true);
-create policy own_tenant_or_system on crm.tenants as restrictive for select
-    using (
-        tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid)
-        or (select coalesce(current_setting('crm.system', true), '') <> '')
+-- A tenant is also looked up before one is known, by slug or in a list of the operator's, and so is a
+-- user who signs in. For that a statement names the reason of its work across tenants; only reads of
+-- these two tables heed it.
+create function crm.protect_but_for_look_ups(_table regclass) returns void language plpgsql as $$
+declare
+    _own constant text :=
+        'tenant_id = (select nullif(current_setting(''crm.tenant_id'', true), '''')::uuid)';
+    _or_system constant text :=
+        _own || ' or (select coalesce(current_setting(''crm.system'', true), '''') <> '''')';
+begin
+    execute format('alter table %s enable row level security', _table);
+    execute format('alter table %s force row level security', _table);
+    execute format('create policy allowed on %s using (true) with check (true)', _table);
+    execute format(
+        'create policy own_tenant_or_system on %s as restrictive for select using (%s)',
+        _table, _or_system
     );
-create policy own_tenant_insert on crm.tenants as restrictive for insert
-    with check (tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid));
-create policy own_tenant_update on crm.tenants as restrictive for update
-    using (tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid));
-create policy own_tenant_delete on crm.tenants as restrictive for delete
-    using (tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid));
+    execute format(
+        'create policy own_tenant_insert on %s as restrictive for insert with check (%s)', _table, _own
+    );
+    execute format(
+        'create policy own_tenant_update on %s as restrictive for update using (%s) with check (%s)',
+        _table, _own, _own
+    );
+    execute format(
+        'create policy own_tenant_delete on %s as restrictive for delete using (%s)', _table, _own
+    );
+end
+$$;
+select crm.protect_but_for_look_ups('crm.tenants');
+select crm.protect_but_for_look_ups('crm.sign_in_names');
 
 -- What the application needs and no more: the audit log and the event log cannot be rewritten.
 grant select, insert on all tables in schema crm to crm_app;
-grant update on crm.tenants, crm.users, crm.companies, crm.contacts, crm.contact_terms to crm_app;
-grant delete on crm.company_keys, crm.contact_keys, crm.terms, crm.contact_terms, crm.words,
+grant update on crm.tenants, crm.users, crm.credentials, crm.outcomes, crm.companies, crm.contacts, crm.contact_terms to crm_app;
+grant delete on crm.credentials, crm.outcomes, crm.company_keys, crm.contact_keys, crm.terms, crm.contact_terms, crm.words,
     crm.word_deletes to crm_app;

@@ -17,8 +17,13 @@ create function crm.tenant_lock(_tenant uuid) returns bigint language sql immuta
 -- again because its answer was lost says so by `_again`, and is not applied twice.
 create function crm.commit(
     _tenant uuid, _again boolean, _at timestamptz, _actor text, _request_id text,
-    _tenant_slugs text[], _tenant_docs text[],
+    _tenant_slugs text[], _tenant_expected bigint[], _tenant_versions bigint[], _tenant_docs text[],
     _user_ids uuid[], _user_expected bigint[], _user_versions bigint[], _user_emails text[], _user_docs text[],
+    _credential_ids uuid[], _credential_kinds text[], _credential_users uuid[],
+    _credential_useless timestamptz[], _credential_expected bigint[], _credential_versions bigint[],
+    _credential_docs text[],
+    _name_values text[], _name_users uuid[],
+    _outcome_keys text[], _outcome_until timestamptz[], _outcome_docs text[],
     _company_ids uuid[], _company_expected bigint[], _company_versions bigint[], _company_docs text[],
     _company_lost_kinds smallint[], _company_lost_values text[],
     _company_key_kinds smallint[], _company_key_values text[], _company_key_ids uuid[],
@@ -74,16 +79,31 @@ begin
     end if;
 
     if cardinality(_tenant_slugs) > 0 then
-        insert into crm.tenants (tenant_id, slug, doc)
-            select _tenant, made.slug, made.doc::json from unnest(_tenant_slugs, _tenant_docs) as made (slug, doc)
+        insert into crm.tenants (tenant_id, slug, version, doc)
+            select _tenant, made.slug, made.version, made.doc::json
+            from unnest(_tenant_slugs, _tenant_expected, _tenant_versions, _tenant_docs)
+                as made (slug, expected, version, doc)
+            where made.expected = 0
             on conflict (slug) do nothing;
         get diagnostics _rows = row_count;
-        if _rows < cardinality(_tenant_slugs) then
+        if _rows < cardinality(array_positions(_tenant_expected, 0::bigint)) then
             perform set_config('crm.system', 'who has the slug', true);
             select 'slug' as what, tenants.slug as value, tenants.tenant_id as holder into _refused
                 from crm.tenants where tenants.slug = any (_tenant_slugs);
             perform crm.refuse_taken(_refused);
         end if;
+        with changed as (
+            update crm.tenants set version = made.version, doc = made.doc::json
+            from unnest(_tenant_expected, _tenant_versions, _tenant_docs) as made (expected, version, doc)
+            where tenants.tenant_id = _tenant and made.expected > 0 and tenants.version = made.expected
+            returning tenants.tenant_id
+        )
+        select array_agg(tenant_id) into _done from changed;
+        select 'tenant' as what, made.expected, tenants.version as found into _refused
+            from unnest(_tenant_expected) as made (expected)
+            left join crm.tenants on tenants.tenant_id = _tenant
+            where made.expected > 0 and _done is null limit 1;
+        perform crm.refuse_version(_refused);
     end if;
 
     if cardinality(_user_ids) > 0 then
@@ -118,6 +138,37 @@ begin
             where made.expected > 0 and made.id <> all (coalesce(_done, '{}'))
             order by made.place limit 1;
         perform crm.refuse_version(_refused);
+    end if;
+
+    if cardinality(_credential_ids) > 0 then
+        perform crm.put_credentials(
+            _tenant, _at, _credential_ids, _credential_kinds, _credential_users, _credential_useless,
+            _credential_expected, _credential_versions, _credential_docs
+        );
+    end if;
+    if cardinality(_name_values) > 0 then
+        insert into crm.sign_in_names (tenant_id, value, user_id)
+            select _tenant, made.value, made.user_id
+            from unnest(_name_values, _name_users) as made (value, user_id);
+    end if;
+
+    if cardinality(_outcome_keys) > 0 then
+        -- A few of those that are over go with each that comes, so that they do not pile up.
+        delete from crm.outcomes
+            where outcomes.tenant_id = _tenant and outcomes.key in (
+                select past.key from crm.outcomes as past
+                where past.tenant_id = _tenant and past.until <= _at order by past.until limit 10
+            );
+        insert into crm.outcomes (tenant_id, key, until, doc)
+            select _tenant, made.key, made.until, made.doc::json
+            from unnest(_outcome_keys, _outcome_until, _outcome_docs) as made (key, until, doc)
+            on conflict (tenant_id, key) do update set until = excluded.until, doc = excluded.doc
+                where outcomes.until <= _at;
+        get diagnostics _rows = row_count;
+        if _rows < cardinality(_outcome_keys) then
+            select 'idempotency_key' as what, _outcome_keys[1] as value, _tenant as holder into _refused;
+            perform crm.refuse_taken(_refused);
+        end if;
     end if;
 
     if cardinality(_company_ids) > 0 then
@@ -307,6 +358,49 @@ begin
 end
 $$;
 
+-- An `expected` version of 0 inserts, and is refused as stale where the record is there already. A new
+-- sign-in takes the place of those of its user that are useless by now.
+create function crm.put_credentials(
+    _tenant uuid, _at timestamptz, _ids uuid[], _kinds text[], _users uuid[], _useless timestamptz[],
+    _expected bigint[], _versions bigint[], _docs text[]
+) returns void language plpgsql
+set plan_cache_mode = force_generic_plan as $$
+declare
+    _done uuid[];
+    _refused record;
+begin
+    delete from crm.credentials
+        using unnest(_kinds, _users, _expected) as made (kind, user_id, expected)
+        where credentials.tenant_id = _tenant and credentials.user_id = made.user_id
+            and credentials.kind = 'sign_in' and credentials.useless_from <= _at
+            and made.kind = 'sign_in' and made.expected = 0;
+    with made as (
+        select * from unnest(_ids, _kinds, _users, _useless, _expected, _versions, _docs)
+            as made (id, kind, user_id, useless, expected, version, doc)
+    ), inserted as (
+        insert into crm.credentials (tenant_id, id, kind, user_id, useless_from, version, doc)
+            select _tenant, id, kind, user_id, useless, version, doc::json from made where expected = 0
+            on conflict (tenant_id, id) do nothing
+            returning id
+    ), changed as (
+        update crm.credentials
+            set useless_from = made.useless, version = made.version, doc = made.doc::json
+            from made
+            where credentials.tenant_id = _tenant and credentials.id = made.id and made.expected > 0
+                and credentials.version = made.expected
+            returning credentials.id
+    )
+    select array_agg(id) into _done
+        from (select id from inserted union all select id from changed) as done;
+    select 'credential' as what, made.expected, credentials.version as found into _refused
+        from unnest(_ids, _expected) with ordinality as made (id, expected, place)
+        left join crm.credentials on credentials.tenant_id = _tenant and credentials.id = made.id
+        where made.id <> all (coalesce(_done, '{}'))
+        order by made.place limit 1;
+    perform crm.refuse_version(_refused);
+end
+$$;
+
 create function crm.refuse_taken(_taken record) returns void language plpgsql as $$
 begin
     -- Whoever held the value is gone by now: the unit is to be tried again.
@@ -328,4 +422,4 @@ end
 $$;
 
 grant execute on all functions in schema crm to crm_app;
-revoke execute on function crm.protect from crm_app;
+revoke execute on function crm.protect, crm.protect_but_for_look_ups from crm_app;

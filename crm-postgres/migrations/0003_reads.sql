@@ -36,6 +36,64 @@ begin
 end
 $$;
 
+-- How somebody stands: the tenant, a user by id or by a credential, and the credential.
+create function crm.standing(_tenant uuid, _user uuid, _credential uuid)
+returns json language plpgsql
+set plan_cache_mode = force_generic_plan as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return (
+        select json_build_object('tenant', tenants.doc, 'user', users.doc, 'credential', credentials.doc)
+        from crm.tenants
+        left join crm.credentials
+            on credentials.tenant_id = _tenant and credentials.id = _credential
+        left join crm.users
+            on users.tenant_id = _tenant and users.id = coalesce(_user, credentials.user_id)
+        where tenants.tenant_id = _tenant
+    );
+end
+$$;
+
+create function crm.accounts(_reason text, _name text, _limit bigint)
+returns table (tenant_id uuid, user_id uuid) language plpgsql
+set plan_cache_mode = force_generic_plan as $$
+begin
+    perform set_config('crm.system', _reason, true);
+    return query
+        select names.tenant_id, names.user_id from crm.sign_in_names as names
+        where names.value = _name order by names.tenant_id limit _limit;
+end
+$$;
+
+create function crm.credential_list(_tenant uuid, _kind text, _user uuid, _after uuid, _limit bigint)
+returns text language plpgsql
+set plan_cache_mode = force_generic_plan as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    if _user is null then
+        return (select string_agg(page.doc::text, E'\n') from (
+            select doc from crm.credentials
+            where tenant_id = _tenant and kind = _kind and id > _after order by id limit _limit
+        ) as page);
+    end if;
+    return (select string_agg(page.doc::text, E'\n') from (
+        select doc from crm.credentials
+        where tenant_id = _tenant and user_id = _user and kind = _kind and id > _after
+        order by id limit _limit
+    ) as page);
+end
+$$;
+
+create function crm.outcome_get(_tenant uuid, _key text, _now timestamptz)
+returns json language plpgsql as $$
+begin
+    perform set_config('crm.tenant_id', _tenant::text, true);
+    return (
+        select doc from crm.outcomes where tenant_id = _tenant and key = _key and until > _now
+    );
+end
+$$;
+
 create function crm.user_list(_tenant uuid, _after uuid, _limit bigint)
 returns text language plpgsql
 set plan_cache_mode = force_generic_plan as $$

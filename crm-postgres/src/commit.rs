@@ -174,6 +174,9 @@ fn already_exists(changes: &Changes, taken: &Taken) -> Error {
     let value = &taken.value;
     let (field, message) = match taken.what.as_str() {
         "slug" => ("slug".to_owned(), format!("another tenant has the slug `{value}`")),
+        "idempotency_key" => {
+            ("idempotency_key".to_owned(), "the idempotency key was used before".to_owned())
+        }
         "email" => ("email".to_owned(), format!("another user has the e-mail `{value}`")),
         "company_name" => ("name".to_owned(), format!("another company has the name `{value}`")),
         "company_domain" => {
@@ -200,6 +203,8 @@ fn place_of_email(changes: &Changes, contact: Uuid, key: &str) -> Option<usize> 
             made.emails.iter().position(|email| email.address.key() == key)
         }
         Write::InsertTenant(_)
+        | Write::UpdateTenant { .. }
+        | Write::PutCredential { .. }
         | Write::InsertUser(_)
         | Write::UpdateUser { .. }
         | Write::InsertCompany(_)
@@ -212,7 +217,9 @@ fn place_of_email(changes: &Changes, contact: Uuid, key: &str) -> Option<usize> 
 
 fn not_at_version(stale: &Stale) -> Error {
     let what = match stale.what.as_str() {
+        "tenant" => "tenant",
         "user" => "user",
+        "credential" => "credential",
         "company" => "company",
         "contact" => "contact",
         other => return Error::internal(format!("`{other}` has no versions")),

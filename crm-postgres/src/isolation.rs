@@ -26,8 +26,8 @@ const KEPT: &str = "nothing";
 
 /// The rules, which all hold where the store opens.
 ///
-/// `tenants` is the one table that is also read before a tenant is known; `migrations` holds nothing
-/// of a tenant, and the application may only read it.
+/// `tenants` and `sign_in_names` are the tables that are also read before a tenant is known; `migrations`
+/// holds nothing of a tenant, and the application may only read it.
 const RULES: &[Rule] = &[
     Rule {
         name: "superuser",
@@ -160,7 +160,8 @@ const RULES: &[Rule] = &[
         name: "restrictive_policy",
         objects: "
             select name from tenant_table
-            where not relispartition and relname <> 'tenants' and oid not in (select polrelid from isolating)",
+            where not relispartition and relname not in ('tenants', 'sign_in_names')
+                and oid not in (select polrelid from isolating)",
         mend: "drop the policy own_tenant and run crm.protect",
     },
     Rule {
@@ -168,7 +169,7 @@ const RULES: &[Rule] = &[
         objects: "
             select relation.name || ': ' || command
             from relation, own, (values ('r'), ('a'), ('w'), ('d')) as each (command)
-            where relname = 'tenants' and not exists (
+            where relname in ('tenants', 'sign_in_names') and not exists (
                 select from policy
                 where polrelid = relation.oid and polcmd = command::\"char\"
                     and coalesce(polqual, own.expression) = case command
@@ -213,10 +214,13 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "index_without_tenant",
+        // `sign_in_names_value`: the name is how a user is found before the tenant is known.
         objects: "
             select indexrelid::regclass::text from pg_index
             join tenant_table on tenant_table.oid = indrelid
+            join pg_class as entry on entry.oid = indexrelid
             where not (indisunique or indisprimary or indisexclusion)
+                and not (tenant_table.relname = 'sign_in_names' and entry.relname = 'sign_in_names_value')
                 and indkey[0] is distinct from tenant_table.tenant_column",
         mend: "begin the index with tenant_id",
     },

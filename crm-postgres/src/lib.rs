@@ -18,6 +18,7 @@ mod contacts;
 mod doctor;
 mod error;
 mod events;
+mod idempotency;
 mod identity;
 pub mod isolation;
 mod migrate;

@@ -34,6 +34,7 @@ pub(crate) enum Value {
     Bool(bool),
     Int(i64),
     Uuid(Uuid),
+    OptionalUuid(Option<Uuid>),
     Text(String),
     Time(Timestamp),
     Bools(Vec<bool>),
@@ -160,6 +161,7 @@ impl Value {
             Value::Bool(value) => arguments.add(value),
             Value::Int(value) => arguments.add(value),
             Value::Uuid(value) => arguments.add(value),
+            Value::OptionalUuid(value) => arguments.add(value),
             Value::Text(value) => arguments.add(value),
             Value::Time(value) => arguments.add(DateTime::<Utc>::from(*value)),
             Value::Bools(values) => arguments.add(values),
@@ -183,6 +185,8 @@ impl Value {
             Value::Uuid(value) => {
                 let _ = write!(text, "'{value}'::uuid");
             }
+            Value::OptionalUuid(None) => text.push_str("null::uuid"),
+            Value::OptionalUuid(Some(value)) => Value::Uuid(*value).write_literal(text),
             Value::Text(value) => quote(text, value, "text"),
             Value::Time(value) => quote(text, &time(*value), "timestamptz"),
             Value::Bools(values) => {
@@ -269,7 +273,7 @@ macro_rules! values {
 }
 
 values! {
-    bool => Bool, i64 => Int, Uuid => Uuid, String => Text, Timestamp => Time,
+    bool => Bool, i64 => Int, Uuid => Uuid, Option<Uuid> => OptionalUuid, String => Text, Timestamp => Time,
     Vec<bool> => Bools, Vec<i16> => SmallInts, Vec<i32> => Ints, Vec<i64> => BigInts,
     Vec<Uuid> => Uuids, Vec<Option<Uuid>> => OptionalUuids, Vec<String> => Texts,
     Vec<Option<String>> => OptionalTexts, Vec<Timestamp> => Times,

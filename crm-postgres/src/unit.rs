@@ -10,9 +10,10 @@ use crm_core::changes::{ContactIndex, Write};
 use crm_core::companies::{Company, CompanyKey};
 use crm_core::contacts::search::{ContactTerms, is_word, neighbourhood};
 use crm_core::contacts::{Contact, ContactKey};
-use crm_core::identity::User;
+use crm_core::idempotency::Outcome;
+use crm_core::identity::{Credential, SignInName, User};
 use crm_core::tenancy::Tenant;
-use crm_core::{Changes, Error, ErrorKind, Result};
+use crm_core::{Changes, Error, ErrorKind, Result, Timestamp};
 use uuid::Uuid;
 
 use crate::rows::{to_doc, to_json};
@@ -25,8 +26,10 @@ const MOST_CHANGES: usize = (1 << 19) - 1;
 /// What is left of a unit when each record is written once.
 #[derive(Default)]
 struct Unit<'c> {
-    tenants: Vec<&'c Tenant>,
+    tenants: Records<&'c Tenant>,
     users: Records<&'c User>,
+    credentials: Records<&'c Credential>,
+    names: Vec<(String, Uuid)>,
     companies: Records<&'c Company>,
     company_keys_lost: BTreeSet<&'c CompanyKey>,
     company_keys: Vec<(Uuid, CompanyKey)>,
@@ -158,6 +161,8 @@ pub(crate) fn arguments(changes: &Changes, again: bool) -> Result<Vec<Value>> {
         changes.scope().request_id().as_str().into(),
     ];
     unit.push_tenants_and_users(&mut values)?;
+    unit.push_credentials(&mut values)?;
+    push_outcome(changes, &mut values)?;
     unit.push_companies(&mut values)?;
     unit.push_contacts(&mut values)?;
     unit.push_index(&mut values)?;
@@ -171,8 +176,31 @@ impl<'c> Unit<'c> {
         let mut unit = Unit::default();
         for change in changes {
             match change.write() {
-                Write::InsertTenant(tenant) => unit.tenants.push(tenant),
-                Write::InsertUser(user) => unit.users.insert(user.id.as_uuid(), user.version, user),
+                Write::InsertTenant(tenant) => {
+                    unit.tenants.insert(tenant.id.as_uuid(), tenant.version, tenant);
+                }
+                Write::UpdateTenant { tenant, expected_version } => {
+                    let id = tenant.id.as_uuid();
+                    unit.tenants.update("tenant", id, *expected_version, tenant.version, tenant)?;
+                }
+                Write::InsertUser(user) => {
+                    let id = user.id.as_uuid();
+                    unit.users.insert(id, user.version, user);
+                    unit.names.push((SignInName::of_email(&user.email).as_str().to_owned(), id));
+                }
+                Write::PutCredential { credential, expected_version } => {
+                    let (id, version) = (credential.id(), credential.version());
+                    if *expected_version == 0 {
+                        unit.credentials.insert(id, version, credential);
+                        let name = credential.sign_in_name().zip(credential.user_id());
+                        unit.names.extend(
+                            name.map(|(name, user)| (name.as_str().to_owned(), user.as_uuid())),
+                        );
+                    } else {
+                        let expected = *expected_version;
+                        unit.credentials.update("credential", id, expected, version, credential)?;
+                    }
+                }
                 Write::UpdateUser { user, expected_version } => {
                     let id = user.id.as_uuid();
                     unit.users.update("user", id, *expected_version, user.version, user)?;
@@ -214,17 +242,32 @@ impl<'c> Unit<'c> {
     }
 
     fn push_tenants_and_users(&self, values: &mut Vec<Value>) -> Result<()> {
-        let slugs: Vec<String> =
-            self.tenants.iter().map(|tenant| tenant.slug.to_string()).collect();
-        let docs: Result<Vec<String>> = self.tenants.iter().map(to_doc).collect();
         values.extend([
-            slugs.into(),
-            docs?.into(),
+            self.tenants.column(|tenant| tenant.slug.to_string()),
+            self.tenants.expected(),
+            self.tenants.versions(),
+            self.tenants.docs()?,
             self.users.ids(),
             self.users.expected(),
             self.users.versions(),
             self.users.column(|user| user.email.key()),
             self.users.docs()?,
+        ]);
+        Ok(())
+    }
+
+    fn push_credentials(&self, values: &mut Vec<Value>) -> Result<()> {
+        let all = &self.credentials;
+        values.extend([
+            all.ids(),
+            all.column(|credential| credential.kind().as_str().to_owned()),
+            all.column(|credential| credential.user_id().map(|id| id.as_uuid())),
+            all.column(|credential| credential.useless_from().unwrap_or(Timestamp::MAX)),
+            all.expected(),
+            all.versions(),
+            all.docs()?,
+            self.names.iter().map(|(value, _)| value.clone()).collect::<Vec<_>>().into(),
+            self.names.iter().map(|(_, user)| *user).collect::<Vec<_>>().into(),
         ]);
         Ok(())
     }
@@ -366,6 +409,18 @@ fn learn(vocabulary: &mut BTreeMap<String, Vec<u32>>, term: &str) {
     if is_word(term) && !vocabulary.contains_key(term) {
         vocabulary.insert(term.to_owned(), neighbourhood(term));
     }
+}
+
+/// What is remembered for a repeated request.
+fn push_outcome(changes: &Changes, values: &mut Vec<Value>) -> Result<()> {
+    let outcomes: Vec<&Outcome> = changes.outcome().into_iter().collect();
+    let docs: Result<Vec<String>> = outcomes.iter().map(to_json).collect();
+    values.extend([
+        outcomes.iter().map(|outcome| outcome.key.clone()).collect::<Vec<_>>().into(),
+        outcomes.iter().map(|outcome| outcome.until).collect::<Vec<_>>().into(),
+        docs?.into(),
+    ]);
+    Ok(())
 }
 
 /// The audit entry and the event of each change.

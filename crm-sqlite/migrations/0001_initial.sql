@@ -3,10 +3,11 @@
 -- the columns beside it are what is filtered, sorted or kept unique.
 
 CREATE TABLE tenant (
-    no   INTEGER PRIMARY KEY,
-    id   BLOB NOT NULL UNIQUE,
-    slug TEXT NOT NULL UNIQUE,
-    doc  TEXT NOT NULL
+    no      INTEGER PRIMARY KEY,
+    id      BLOB    NOT NULL UNIQUE,
+    slug    TEXT    NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    doc     TEXT    NOT NULL
 ) STRICT;
 
 CREATE TABLE user (
@@ -18,6 +19,41 @@ CREATE TABLE user (
     PRIMARY KEY (tenant_no, id),
     UNIQUE (tenant_no, email_key)
 ) STRICT, WITHOUT ROWID;
+
+-- What people and programs prove themselves with: how a user signs in, each sign-in, API keys, accounts
+-- with providers of identities. From useless_from on a row may be forgotten.
+CREATE TABLE credential (
+    tenant_no    INTEGER NOT NULL REFERENCES tenant (no),
+    id           BLOB    NOT NULL,
+    kind         TEXT    NOT NULL,
+    user_id      BLOB,
+    useless_from INTEGER NOT NULL,
+    version      INTEGER NOT NULL,
+    doc          TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    FOREIGN KEY (tenant_no, user_id) REFERENCES user (tenant_no, id)
+) STRICT;
+CREATE INDEX credential_kind ON credential (tenant_no, kind, id);
+CREATE INDEX credential_user ON credential (tenant_no, user_id, kind, id) WHERE user_id IS NOT NULL;
+
+-- What a user is found by before the tenant is known: email:<address>, oidc:<provider>:<digest>.
+CREATE TABLE sign_in_name (
+    value     TEXT    NOT NULL,
+    tenant_no INTEGER NOT NULL,
+    user_id   BLOB    NOT NULL,
+    PRIMARY KEY (value, tenant_no),
+    FOREIGN KEY (tenant_no, user_id) REFERENCES user (tenant_no, id)
+) STRICT, WITHOUT ROWID;
+
+-- What came of requests that can be repeated.
+CREATE TABLE outcome (
+    tenant_no INTEGER NOT NULL REFERENCES tenant (no),
+    key       TEXT    NOT NULL,
+    until     INTEGER NOT NULL,
+    doc       TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, key)
+) STRICT;
+CREATE INDEX outcome_until ON outcome (tenant_no, until);
 
 CREATE TABLE company (
     tenant_no INTEGER NOT NULL REFERENCES tenant (no),

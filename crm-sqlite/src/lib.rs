@@ -12,6 +12,7 @@ mod companies;
 mod contacts;
 mod error;
 mod events;
+mod idempotency;
 mod identity;
 #[cfg(test)]
 mod plans;

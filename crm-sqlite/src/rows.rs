@@ -22,6 +22,17 @@ pub(crate) fn from_doc<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rus
     serde_json::from_str(doc).map_err(|error| unreadable(column, error))
 }
 
+/// The record of a `doc` column that may be null.
+pub(crate) fn optional_doc<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        Some(_) => from_doc(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
 pub(crate) fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     let bytes = row.get_ref(column)?.as_blob()?;
     Uuid::from_slice(bytes).map_err(|error| unreadable(column, error))

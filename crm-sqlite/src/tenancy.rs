@@ -14,8 +14,13 @@ use crate::rows::{from_doc, to_doc, uuid};
 /// Inserts a tenant and returns its number.
 pub(crate) fn insert(connection: &Connection, tenant: &Tenant) -> Result<i64, Refused> {
     let inserted = connection
-        .prepare_cached("INSERT INTO tenant (id, slug, doc) VALUES (?1, ?2, ?3)")?
-        .insert(params![tenant.id.as_uuid().as_bytes(), tenant.slug.as_str(), to_doc(tenant)?]);
+        .prepare_cached("INSERT INTO tenant (id, slug, version, doc) VALUES (?1, ?2, ?3, ?4)")?
+        .insert(params![
+            tenant.id.as_uuid().as_bytes(),
+            tenant.slug.as_str(),
+            tenant.version,
+            to_doc(tenant)?
+        ]);
     match inserted {
         Ok(number) => Ok(number),
         Err(error) if is_taken(&error) => {
@@ -27,6 +32,24 @@ pub(crate) fn insert(connection: &Connection, tenant: &Tenant) -> Result<i64, Re
         }
         Err(error) => Err(error.into()),
     }
+}
+
+pub(crate) fn update(
+    connection: &Connection,
+    number: i64,
+    tenant: &Tenant,
+    expected_version: i64,
+) -> Result<(), Refused> {
+    let updated = connection
+        .prepare_cached("UPDATE tenant SET version = ?3, doc = ?4 WHERE no = ?1 AND version = ?2")?
+        .execute(params![number, expected_version, tenant.version, to_doc(tenant)?])?;
+    if updated == 1 {
+        return Ok(());
+    }
+    let found = connection
+        .prepare_cached("SELECT version FROM tenant WHERE no = ?1")?
+        .query_row([number], |row| row.get(0))?;
+    Err(Error::version_conflict("tenant", expected_version, found).into())
 }
 
 #[async_trait]

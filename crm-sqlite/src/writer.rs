@@ -12,7 +12,8 @@ use crate::error::{Refused, copy, failed, is_locked};
 use crate::readers::tenant_number;
 use crate::schema::Cache;
 use crate::{
-    Options, Place, activities, audit, companies, contacts, events, identity, schema, tenancy,
+    Options, Place, activities, audit, companies, contacts, events, idempotency, identity, schema,
+    tenancy,
 };
 
 /// Units of work that share one transaction at most: enough to make the disk's part small, few
@@ -186,6 +187,10 @@ fn apply(connection: &Connection, changes: &Changes) -> Result<(), Refused> {
         };
         apply_change(connection, number, change)?;
     }
+    if let Some(outcome) = changes.outcome() {
+        let number = number.ok_or_else(|| Error::not_found("tenant"))?;
+        idempotency::insert(connection, number, outcome, changes)?;
+    }
     Ok(())
 }
 
@@ -193,6 +198,12 @@ fn apply_change(connection: &Connection, tenant: i64, change: &Change) -> Result
     match change.write() {
         // Inserted before, because it gives the number that all else is kept under.
         Write::InsertTenant(_) => {}
+        Write::UpdateTenant { tenant: settings, expected_version } => {
+            tenancy::update(connection, tenant, settings, *expected_version)?;
+        }
+        Write::PutCredential { credential, expected_version } => {
+            identity::put(connection, tenant, credential, *expected_version, change.audit().at)?;
+        }
         Write::InsertUser(user) => identity::insert(connection, tenant, user)?,
         Write::UpdateUser { user, expected_version } => {
             identity::update(connection, tenant, user, *expected_version)?;

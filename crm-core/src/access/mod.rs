@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::email::shorten;
 use crate::error::{Error, ErrorKind, Result};
-use crate::scope::{Freshness, TenantScope};
+use crate::scope::{Freshness, Proof, TenantScope};
 
 /// What a user is in a tenant. Each role may do all that the next one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Holds the tenant: everything, including its settings.
@@ -84,10 +85,14 @@ pub trait Action: sealed::Sealed + 'static {
     const LEAST: Role;
     /// Whether it changes anything.
     const WRITES: bool;
+    /// Whether a person must have proved who they are a short while ago.
+    const STEP_UP: bool;
+    /// Whether an API key can have it.
+    const FOR_KEYS: bool;
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $action:ident = $name:literal from $least:ident, $writes:ident;)*) => {
+    ($($(#[$doc:meta])* $action:ident = $name:literal from $least:ident, $($word:ident)+;)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, Copy)]
@@ -96,15 +101,34 @@ macro_rules! actions {
             impl Action for $action {
                 const NAME: &'static str = $name;
                 const LEAST: Role = Role::$least;
-                const WRITES: bool = actions!(@$writes);
+                const WRITES: bool = $(actions!(@writes $word) ||)+ false;
+                const STEP_UP: bool = $(actions!(@step_up $word) ||)+ false;
+                const FOR_KEYS: bool = $(actions!(@for_keys $word) &&)+ true;
             }
         )*
 
         /// Every action with the least role that may do it.
         pub const ACTIONS: &[(&str, Role)] = &[$(($action::NAME, $action::LEAST),)*];
+
+        /// The actions that an API key can be given: its scopes.
+        pub fn key_scopes() -> impl Iterator<Item = &'static str> {
+            [$(($action::NAME, $action::FOR_KEYS),)*]
+                .into_iter()
+                .filter_map(|(name, for_keys)| for_keys.then_some(name))
+        }
     };
-    (@reads) => { false };
-    (@writes) => { true };
+    (@writes reads) => { false };
+    (@writes writes) => { true };
+    (@writes steps_up) => { true };
+    (@writes for_people) => { false };
+    (@step_up reads) => { false };
+    (@step_up writes) => { false };
+    (@step_up steps_up) => { true };
+    (@step_up for_people) => { false };
+    (@for_keys reads) => { true };
+    (@for_keys writes) => { true };
+    (@for_keys steps_up) => { false };
+    (@for_keys for_people) => { false };
 }
 
 actions! {
@@ -133,7 +157,19 @@ actions! {
     /// Read the list of users.
     ReadUsers = "users:read" from Viewer, reads;
     /// Make users and change their roles.
-    ManageUsers = "users:manage" from Admin, writes;
+    ManageUsers = "users:manage" from Admin, writes for_people;
+    /// Give somebody the role of an owner, or change an owner.
+    ManageOwners = "owners:manage" from Owner, steps_up;
+    /// Read the tenant's settings.
+    ReadTenant = "tenant:read" from Viewer, reads;
+    /// Change the tenant's settings.
+    ManageTenant = "tenant:manage" from Owner, steps_up;
+    /// List API keys.
+    ReadApiKeys = "api_keys:read" from Admin, reads for_people;
+    /// Make and revoke API keys.
+    ManageApiKeys = "api_keys:manage" from Admin, steps_up;
+    /// Look after one's own password, second factor and sessions.
+    ManageOwnAccount = "account:manage" from Viewer, writes for_people;
     /// Read the event log.
     ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.
@@ -177,14 +213,32 @@ pub fn authorize<A: Action>(scope: &TenantScope) -> Result<Permit<A>> {
             ),
         ));
     }
-    if scope.role().includes(A::LEAST) {
-        Ok(Permit { scope: scope.clone(), action: PhantomData })
-    } else {
-        Err(Error::new(
-            ErrorKind::Forbidden,
-            format!("the role `{}` may not `{}`; it takes `{}`", scope.role(), A::NAME, A::LEAST),
-        ))
+    let forbidden = |message| Err(Error::new(ErrorKind::Forbidden, message));
+    if !scope.role().includes(A::LEAST) {
+        return forbidden(format!(
+            "the role `{}` may not `{}`; it takes `{}`",
+            scope.role(),
+            A::NAME,
+            A::LEAST
+        ));
     }
+    match scope.proof() {
+        Proof::Host => {}
+        Proof::SignIn { fresh, .. } => {
+            if A::STEP_UP && !fresh {
+                return Err(Error::new(
+                    ErrorKind::StepUpRequired,
+                    format!("`{}` needs a fresh proof of who you are; step up first", A::NAME),
+                ));
+            }
+        }
+        Proof::Key { scopes } => {
+            if !A::FOR_KEYS || !scopes.iter().any(|scope| scope == A::NAME) {
+                return forbidden(format!("the API key may not `{}`", A::NAME));
+            }
+        }
+    }
+    Ok(Permit { scope: scope.clone(), action: PhantomData })
 }
 
 #[cfg(test)]
@@ -198,11 +252,13 @@ mod tests {
         for role in Role::ALL {
             table += &format!("{role:8}");
         }
+        table += "key";
         for (action, least) in ACTIONS {
             table += &format!("\n{action:22}");
             for role in Role::ALL {
                 table += if role.includes(*least) { "yes     " } else { "-       " };
             }
+            table += if key_scopes().any(|scope| scope == *action) { "yes" } else { "-" };
         }
         insta::assert_snapshot!(table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
     }

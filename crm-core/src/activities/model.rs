@@ -90,6 +90,7 @@ macro_rules! activity_kinds {
         { $($(#[$fdoc:meta])* $field:ident: $type:ty,)* };)*) => {
         /// The kinds of activity.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum ActivityKind { $($(#[$doc])* $kind,)* }
 
@@ -208,6 +209,7 @@ activity_kinds! {
 
 /// A field that changed, before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldChange {
     /// The field's name.
     pub field: String,
@@ -219,6 +221,7 @@ pub struct FieldChange {
 
 /// Which way a call or message went, seen from the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the contact.
@@ -255,6 +258,7 @@ impl FromStr for ActivityKind {
 /// An activity to be logged by a person. What is logged stays as it is: a mistake is corrected by
 /// another entry.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewActivity {
     /// The contact on whose timeline it will stand.
@@ -296,6 +300,7 @@ impl NewActivity {
 
 /// What statistics count by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StatsGroupBy {
     /// By kind; the key is the kind's name.
@@ -325,6 +330,7 @@ impl FromStr for StatsGroupBy {
 
 /// How many activities there were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stats {
     /// The groups in the order of their keys.
     pub groups: Vec<StatsGroup>,
@@ -334,6 +340,7 @@ pub struct Stats {
 
 /// One group of the statistics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StatsGroup {
     /// What the group's activities have in common.
     pub key: String,

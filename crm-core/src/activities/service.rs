@@ -42,7 +42,7 @@ impl Activities<'_> {
                 }
                 let mut changes = self.session.new_changes();
                 let activity = log(&mut changes, &permit, self.session.env(), new)?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(activity)
             })
             .await
@@ -70,7 +70,7 @@ impl Activities<'_> {
                     .into_iter()
                     .map(|new| log(&mut changes, &permit, self.session.env(), new))
                     .collect::<Result<_>>()?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(logged)
             })
             .await

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 /// An organisation that contacts work for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Company {
     /// Identifies the company within its tenant.
@@ -59,6 +60,7 @@ impl CompanyKey {
 
 /// A company to be made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewCompany {
     /// Its name, at most 255 characters.
@@ -70,6 +72,7 @@ pub struct NewCompany {
 
 /// A change to a company: an RFC 7396 merge patch.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CompanyPatch {
     /// Its name; cannot be cleared.

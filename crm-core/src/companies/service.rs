@@ -33,7 +33,7 @@ impl Companies<'_> {
                 let permit = self.session.authorize::<WriteCompanies>()?;
                 let mut changes = self.session.new_changes();
                 let company = create(&mut changes, &permit, self.session.env(), new)?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(company)
             })
             .await
@@ -115,7 +115,7 @@ impl Companies<'_> {
             let env = self.session.env();
             match update(&mut changes, &permit, env, &before, patch.clone())? {
                 Some(after) => {
-                    self.session.store().commit(changes).await?;
+                    self.session.commit(changes).await?;
                     Ok(after)
                 }
                 None => Ok(before),

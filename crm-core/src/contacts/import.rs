@@ -35,6 +35,7 @@ const DETECT_BYTES: usize = 512;
 /// e-mail, with one of its phones (an extension of a switchboard does not count); for a row without
 /// either, with all that the row holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
     /// Leave the contact as it is and count the row as skipped.
@@ -85,6 +86,7 @@ pub struct ImportOptions {
 
 /// What became of the rows: `created + updated + skipped + failed` is their number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImportReport {
     /// Rows that made a contact.
     pub created: u64,
@@ -112,6 +114,7 @@ impl ImportReport {
 
 /// A refused value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RowError {
     /// The row as a spreadsheet numbers it, with the header in row 1; the card's number; the line.
     pub row: u64,
@@ -175,8 +178,10 @@ struct Row {
 struct InFlight<'s> {
     rows: Vec<Row>,
     outcome: Outcome,
-    commit: Pin<Box<dyn Future<Output = Result<()>> + Send + 's>>,
+    commit: CommitFuture<'s>,
 }
+
+type CommitFuture<'s> = Pin<Box<dyn Future<Output = Result<()>> + Send + 's>>;
 
 /// What a batch adds to the report once it is committed.
 #[derive(Default)]
@@ -392,7 +397,8 @@ impl<'s> Import<'s> {
             self.account(outcome);
             return Ok(());
         }
-        let mut commit = self.session.store().commit(changes);
+        let session = self.session;
+        let mut commit: CommitFuture<'_> = Box::pin(session.commit(changes));
         // The first poll hands the batch to the store.
         match futures::poll!(&mut commit) {
             Poll::Ready(result) => commit = Box::pin(std::future::ready(result)),
@@ -465,8 +471,14 @@ fn is_contended(error: &Error) -> bool {
         | ErrorKind::UnknownParameter
         | ErrorKind::InvalidCursor
         | ErrorKind::Unauthenticated
+        | ErrorKind::TokenReused
+        | ErrorKind::SecondFactorRequired
+        | ErrorKind::StepUpRequired
         | ErrorKind::Forbidden
         | ErrorKind::Conflict
+        | ErrorKind::IdempotencyKeyReused
+        | ErrorKind::IdempotencyInProgress
+        | ErrorKind::RateLimited
         | ErrorKind::PayloadTooLarge
         | ErrorKind::UnsupportedMediaType
         | ErrorKind::Unavailable

@@ -28,6 +28,7 @@ pub const MAX_CUSTOM_TEXT: usize = 16 * 1024;
 /// Only the core makes one, so one that exists is valid: it has a name, an e-mail or a phone, and
 /// every value keeps its rule. Changing a copy in memory changes nothing in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Contact {
     /// Identifies the contact within its tenant.
@@ -82,6 +83,7 @@ impl Contact {
 
 /// An e-mail address of a contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContactEmail {
     /// The address, as typed.
     pub address: EmailAddress,
@@ -92,6 +94,7 @@ pub struct ContactEmail {
 
 /// A phone number of a contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContactPhone {
     /// The number in E.164; `None` flags text that is no number, which is kept in `raw`.
     pub number: Option<PhoneNumber>,
@@ -124,6 +127,7 @@ impl ContactPhone {
 
 /// A postal address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PostalAddress {
     /// Street and house number; further lines after a line break.
@@ -151,6 +155,7 @@ impl PostalAddress {
 
 /// The value of a field of the tenant's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum CustomValue {
     /// `true` or `false`.
@@ -169,6 +174,7 @@ pub enum CustomValue {
 /// assert_eq!(ada.emails[0].address, "ada@example.com");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NewContact {
     /// Given name, at most [`MAX_LINE`] characters.
@@ -201,6 +207,7 @@ pub struct NewContact {
 
 /// An e-mail address as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewEmail {
     /// The address.
@@ -212,6 +219,7 @@ pub struct NewEmail {
 
 /// A phone number as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NewPhone {
     /// The number in any notation; the same as `raw`, and enough by itself.
@@ -264,6 +272,7 @@ impl NewContact {
 /// A change to a contact: an RFC 7396 merge patch. Lists are replaced whole, `custom` is merged key by
 /// key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ContactPatch {
     /// Given name.

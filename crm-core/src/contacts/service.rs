@@ -25,6 +25,7 @@ pub struct Contacts<'s> {
 
 /// A contact that a search found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchHit {
     /// The contact.
     pub contact: Contact,
@@ -53,7 +54,7 @@ impl Contacts<'_> {
         self.session
             .run("contacts.create", async {
                 let (contact, changes) = self.plan_create(new).await?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(contact)
             })
             .await
@@ -113,7 +114,7 @@ impl Contacts<'_> {
                     .into_iter()
                     .map(|details| commands::create(&mut changes, &permit, env, details))
                     .collect::<Result<Vec<_>>>()?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(made)
             })
             .await
@@ -161,7 +162,7 @@ impl Contacts<'_> {
             if after.emails != before.emails {
                 self.check_free(&after.keys(), Some(id)).await?;
             }
-            self.session.store().commit(changes).await?;
+            self.session.commit(changes).await?;
             Ok(after)
         };
         self.session
@@ -182,7 +183,7 @@ impl Contacts<'_> {
             let before = self.load_at(&permit, id, version).await?;
             let mut changes = self.session.new_changes();
             let after = commands::delete(&mut changes, &permit, self.session.env(), &before)?;
-            self.session.store().commit(changes).await?;
+            self.session.commit(changes).await?;
             Ok(after)
         };
         self.session
@@ -203,7 +204,7 @@ impl Contacts<'_> {
             let mut changes = self.session.new_changes();
             let after = commands::restore(&mut changes, &permit, self.session.env(), &before)?;
             self.check_free(&after.keys(), Some(id)).await?;
-            self.session.store().commit(changes).await?;
+            self.session.commit(changes).await?;
             Ok(after)
         };
         self.session.run("contacts.restore", self.session.retry_contended(false, attempt)).await

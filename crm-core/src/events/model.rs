@@ -77,10 +77,26 @@ macro_rules! event_names {
 event_names! {
     /// `{"tenant": {...}}`
     TenantCreated = "tenant.created", 1;
+    /// `{"version", "changes": {field: new value}}`
+    TenantUpdated = "tenant.updated", 1;
     /// `{"user": {...}}`
     UserCreated = "user.created", 1;
     /// `{"version", "changes": {field: new value}}`
     UserUpdated = "user.updated", 1;
+    /// `{}`: the password, the second factor or a linked account of a user has changed.
+    UserSecured = "user.secured", 1;
+    /// `{"user_id", "method"}`
+    SessionStarted = "session.started", 1;
+    /// `{"user_id"}`
+    SessionRefreshed = "session.refreshed", 1;
+    /// `{"user_id", "reason"}`
+    SessionEnded = "session.ended", 1;
+    /// `{"name", "role", "scopes", "expires_at"}`
+    ApiKeyCreated = "api_key.created", 1;
+    /// `{}`: the first use for a while.
+    ApiKeyUsed = "api_key.used", 1;
+    /// `{}`
+    ApiKeyRevoked = "api_key.revoked", 1;
     /// `{"company": {...}}`
     CompanyCreated = "company.created", 1;
     /// `{"version", "changes": {field: new value}}`

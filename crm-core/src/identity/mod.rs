@@ -1,8 +1,28 @@
-//! Users: the people who work in a tenant.
+//! Users, and how people and programs come in: passwords, tokens, sessions, API keys.
 
+mod account;
+mod api_keys;
+mod credential;
 pub mod model;
+mod password;
+mod secret;
 pub mod service;
+mod sign_in;
 pub mod store;
+mod token;
 
+pub use account::{Account, ChangePassword, Me, SignInInfo};
+pub use api_keys::{ApiKeyInfo, ApiKeys, CreatedApiKey, NewApiKey};
+pub use credential::{
+    ApiKey, Authenticators, Credential, CredentialKind, Invitation, Link, PreviousToken, SignIn,
+    SignInMethod, SignInName, Standing, StandingOf, Totp,
+};
 pub use model::{NewUser, User, UserPatch, UserStatus};
+pub use password::{MAX_PASSWORD, MIN_PASSWORD, MIN_PASSWORD_WITH_SECOND_FACTOR};
+pub use secret::{Digest, Secret};
 pub use service::Users;
+pub use sign_in::{
+    Arrival, Identity, PasswordSignIn, Registered, Registration, SignInPolicy, SignedIn, TokenType,
+    Tokens,
+};
+pub use token::{AccessClaims, JsonWebKeySet, TokenAlgorithm, TokenKey, TokenKeys};

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 
 /// A person who works in one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct User {
     /// Identifies the user within its tenant.
@@ -25,6 +26,9 @@ pub struct User {
     pub role: Role,
     /// Whether they may do anything at all.
     pub status: UserStatus,
+    /// Counts how often all sessions of the user were ended at once, as by a new password.
+    #[serde(default)]
+    pub session_epoch: i64,
     /// When the user was made.
     pub created_at: Timestamp,
     /// When the user was last changed.
@@ -35,12 +39,15 @@ pub struct User {
 
 /// Whether a user may work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UserStatus {
     /// May work.
     Active,
     /// May not, until somebody changes it.
     Disabled,
+    /// May, as soon as they have accepted the invitation.
+    Invited,
 }
 
 impl UserStatus {
@@ -49,6 +56,7 @@ impl UserStatus {
         match self {
             UserStatus::Active => "active",
             UserStatus::Disabled => "disabled",
+            UserStatus::Invited => "invited",
         }
     }
 }
@@ -60,10 +68,11 @@ impl FromStr for UserStatus {
         match text {
             "active" => Ok(UserStatus::Active),
             "disabled" => Ok(UserStatus::Disabled),
+            "invited" => Ok(UserStatus::Invited),
             _ => Err(Error::invalid_field(
                 "status",
                 "invalid_status",
-                format!("`{text}` is no status; choose active or disabled"),
+                format!("`{text}` is no status; choose active, disabled or invited"),
             )),
         }
     }
@@ -71,6 +80,7 @@ impl FromStr for UserStatus {
 
 /// A user to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The address they sign in with.
@@ -84,6 +94,7 @@ pub struct NewUser {
 
 /// A change to a user: an RFC 7396 merge patch. None of the fields can be cleared.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct UserPatch {
     /// Their name.

@@ -52,6 +52,7 @@ impl Users<'_> {
                     full_name,
                     role: new.role,
                     status: UserStatus::Active,
+                    session_epoch: 0,
                     created_at: changes.at(),
                     updated_at: changes.at(),
                     version: 1,
@@ -59,7 +60,7 @@ impl Users<'_> {
                 let data = json!({ "user": user });
                 let write = Write::InsertUser(user.clone());
                 changes.record(env, write, user.id, EventName::UserCreated, Vec::new(), &data)?;
-                self.session.store().commit(changes).await?;
+                self.session.commit(changes).await?;
                 Ok(user)
             })
             .await
@@ -142,7 +143,7 @@ impl Users<'_> {
             let data = json!({ "version": after.version, "changes": new_values });
             let write = Write::UpdateUser { user: after.clone(), expected_version: before.version };
             changes.record(env, write, after.id, EventName::UserUpdated, fields, &data)?;
-            self.session.store().commit(changes).await?;
+            self.session.commit(changes).await?;
             Ok(after)
         };
         self.session

@@ -9,6 +9,7 @@ mod audit;
 mod companies;
 mod contacts;
 mod events;
+mod idempotency;
 mod identity;
 mod search;
 mod tenancy;
@@ -90,6 +91,11 @@ impl Store for MemoryStore {
             let data = tenants.get_mut(&id).ok_or_else(|| Error::not_found("tenant"))?;
             undo.push(data.apply(change.write())?);
             change.timeline().map_or(Ok(()), |entry| data.check_activity(entry))
+        });
+        let applied = applied.and_then(|()| {
+            let Some(outcome) = changes.outcome() else { return Ok(()) };
+            let data = tenants.get_mut(&id).ok_or_else(|| Error::not_found("tenant"))?;
+            data.remember(outcome, changes.at())
         });
         if is_new && applied.is_err() {
             tenants.remove(&id);

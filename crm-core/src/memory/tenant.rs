@@ -14,13 +14,17 @@ use crate::contacts::{Contact, ContactKey};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::id::{ActivityId, CompanyId, ContactId, UserId};
-use crate::identity::User;
+use crate::idempotency::Outcome;
+use crate::identity::{Credential, CredentialKind, User};
 use crate::tenancy::Tenant;
+use crate::time::Timestamp;
 
 #[derive(Debug)]
 pub(super) struct TenantData {
     pub(super) tenant: Tenant,
     pub(super) users: BTreeMap<UserId, User>,
+    pub(super) credentials: BTreeMap<Uuid, Credential>,
+    pub(super) outcomes: BTreeMap<String, Outcome>,
     pub(super) companies: BTreeMap<CompanyId, Company>,
     pub(super) contacts: BTreeMap<ContactId, Contact>,
     /// The live contacts under each of their keys.
@@ -34,8 +38,10 @@ pub(super) struct TenantData {
 
 /// A record as it was before a write; `None` where there was none.
 pub(super) enum Before {
-    Tenant,
+    /// The tenant as it was; `None` where it is new.
+    Tenant(Option<Tenant>),
     User(UserId, Option<User>),
+    Credential(Uuid, Option<Box<Credential>>),
     Company(CompanyId, Option<Company>),
     Contact(ContactId, Option<Box<Contact>>),
     Activity(ActivityId),
@@ -46,6 +52,8 @@ impl TenantData {
         TenantData {
             tenant,
             users: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             companies: BTreeMap::new(),
             contacts: BTreeMap::new(),
             by_key: BTreeMap::new(),
@@ -59,7 +67,29 @@ impl TenantData {
     /// Applies one write and returns what undoes it, or refuses it and leaves all as it was.
     pub(super) fn apply(&mut self, write: &Write) -> Result<Before> {
         match write {
-            Write::InsertTenant(_) => Ok(Before::Tenant),
+            Write::InsertTenant(_) => Ok(Before::Tenant(None)),
+            Write::UpdateTenant { tenant, expected_version } => {
+                is_at("tenant", Some(self.tenant.version), *expected_version)?;
+                let before = std::mem::replace(&mut self.tenant, tenant.clone());
+                Ok(Before::Tenant(Some(before)))
+            }
+            Write::PutCredential { credential, expected_version } => {
+                let id = credential.id();
+                if *expected_version == 0 {
+                    // What is there already was made by somebody who was faster.
+                    if let Some(found) = self.credentials.get(&id) {
+                        return Err(Error::version_conflict("credential", 0, found.version()));
+                    }
+                } else {
+                    let found = self.credentials.get(&id).map(Credential::version);
+                    is_at("credential", found, *expected_version)?;
+                }
+                if credential.user_id().is_some_and(|id| !self.users.contains_key(&id)) {
+                    return Err(Error::not_found("user"));
+                }
+                let before = self.credentials.insert(id, (**credential).clone());
+                Ok(Before::Credential(id, before.map(Box::new)))
+            }
             Write::InsertUser(user) => {
                 is_new("user", &self.users, &user.id)?;
                 self.check_user(user)?;
@@ -106,9 +136,26 @@ impl TenantData {
         }
     }
 
+    pub(super) fn remember(&mut self, outcome: &Outcome, now: Timestamp) -> Result<()> {
+        if self.outcomes.get(&outcome.key).is_some_and(|known| known.until > now) {
+            let message = "the idempotency key was used before";
+            let tenant = self.tenant.id.as_uuid();
+            return Err(Error::already_exists("idempotency_key", tenant, message));
+        }
+        self.outcomes.insert(outcome.key.clone(), outcome.clone());
+        Ok(())
+    }
+
     pub(super) fn undo(&mut self, before: Before) {
         match before {
-            Before::Tenant => {}
+            Before::Tenant(tenant) => {
+                if let Some(tenant) = tenant {
+                    self.tenant = tenant;
+                }
+            }
+            Before::Credential(id, credential) => {
+                put(&mut self.credentials, id, credential.map(|credential| *credential));
+            }
             Before::User(id, user) => put(&mut self.users, id, user),
             Before::Company(id, company) => put(&mut self.companies, id, company),
             Before::Contact(id, contact) => {
@@ -130,7 +177,20 @@ impl TenantData {
                     self.search.remove(contact.id);
                 }
             }
-            Write::InsertTenant(_)
+            Write::PutCredential { credential, expected_version: 0 }
+                if credential.kind() == CredentialKind::SignIn =>
+            {
+                let (new, user, at) = (credential.id(), credential.user_id(), change.audit().at);
+                self.credentials.retain(|id, other| {
+                    *id == new
+                        || other.kind() != CredentialKind::SignIn
+                        || other.user_id() != user
+                        || other.useless_from().is_none_or(|useless| useless > at)
+                });
+            }
+            Write::PutCredential { .. }
+            | Write::InsertTenant(_)
+            | Write::UpdateTenant { .. }
             | Write::InsertUser(_)
             | Write::UpdateUser { .. }
             | Write::InsertCompany(_)

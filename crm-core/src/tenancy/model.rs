@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::access::Role;
 use crate::crm::Principal;
 use crate::email::shorten;
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 
 /// An organisation that uses the CRM. Nothing of one tenant is ever seen by another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Tenant {
     /// Identifies the tenant.
@@ -26,10 +28,21 @@ pub struct Tenant {
     pub slug: Slug,
     /// The region of phone numbers without a country code.
     pub default_region: Region,
+    /// The domains of e-mail addresses whose holders may join by an account with a provider of
+    /// identities.
+    #[serde(default)]
+    pub join_domains: Vec<String>,
+    /// What those who join so are.
+    #[serde(default = "join_role")]
+    pub join_role: Role,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts the changes, from 1.
     pub version: i64,
+}
+
+fn join_role() -> Role {
+    Role::Viewer
 }
 
 /// A tenant to be made, with its owner.

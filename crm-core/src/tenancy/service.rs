@@ -14,7 +14,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::events::EventName;
 use crate::id::TenantId;
 use crate::identity::{User, UserStatus};
-use crate::scope::{Actor, SystemScope, TenantScope};
+use crate::scope::{Actor, Proof, SystemScope, TenantScope};
 use crate::session::Session;
 use crate::text::checked_name;
 
@@ -43,13 +43,13 @@ impl System {
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(Tenant, User)> {
         let created = async {
             let (tenant, owner, changes) = self.plan_tenant(new)?;
-            self.core.store.commit(changes).await?;
+            self.core.commit(changes).await?;
             Ok((tenant, owner))
         };
         created.await.map_err(|error: Error| error.in_operation("tenants.create"))
     }
 
-    fn plan_tenant(&self, new: NewTenant) -> Result<(Tenant, User, Changes)> {
+    pub(crate) fn plan_tenant(&self, new: NewTenant) -> Result<(Tenant, User, Changes)> {
         let mut refused = Vec::new();
         let name = checked_name("name", "a tenant", &new.name)
             .map_err(|error| refused.push(error))
@@ -83,6 +83,8 @@ impl System {
             name,
             slug,
             default_region: new.default_region,
+            join_domains: Vec::new(),
+            join_role: Role::Viewer,
             created_at: now,
             version: 1,
         };
@@ -92,6 +94,7 @@ impl System {
             email,
             role: Role::Owner,
             status: UserStatus::Active,
+            session_epoch: 0,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -153,6 +156,7 @@ impl System {
             tenant.default_region,
             Actor::System,
             Role::Owner,
+            Proof::Host,
             self.scope.request_id().clone(),
         )
     }

@@ -1,0 +1,74 @@
+//! JSON Schemas of the types that are written as text.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::email::EmailAddress;
+use crate::id::{Id, IdKind};
+use crate::identity::Secret;
+use crate::patch::Patch;
+use crate::phone::{PhoneNumber, Region};
+use crate::scope::Actor;
+use crate::tenancy::Slug;
+use crate::time::Timestamp;
+
+impl<K: IdKind> JsonSchema for Id<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}_id", K::NAME).replace(' ', "_").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "uuid" })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Patch<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Patch_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Option::<T>::json_schema(generator)
+    }
+
+    fn _schemars_private_is_option() -> bool {
+        true
+    }
+}
+
+macro_rules! texts {
+    ($($type:ty = $name:literal, { $($key:literal: $value:expr),* };)*) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", $($key: $value),* })
+            }
+        }
+    )*};
+}
+
+texts! {
+    Timestamp = "Timestamp", { "format": "date-time" };
+    EmailAddress = "EmailAddress", { "format": "email", "maxLength": 254 };
+    PhoneNumber = "PhoneNumber", { "pattern": "^\\+[1-9][0-9]{1,14}$" };
+    Region = "Region", { "pattern": "^[A-Z]{2}$" };
+    Slug = "Slug", { "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$" };
+    Secret = "Secret", { "format": "password" };
+    Actor = "Actor", { "pattern": "^(system|(user|api_key):[0-9a-f-]{36})$" };
+}
