@@ -20,6 +20,7 @@ const CAUGHT_BY: &[(&str, Fault)] = &[
     ("a_stale_credential_is_refused", Fault::SwallowsStaleChanges),
     ("refreshes_of_one_token_agree", Fault::SwallowsStaleChanges),
     ("outcomes_are_remembered", Fault::LeaksTenants),
+    ("outcomes_are_remembered", Fault::ForgetsOutcomes),
     ("outcomes_are_remembered", Fault::IncludesEnds),
     ("an_outcome_is_written_once", Fault::SwallowsConflicts),
     ("companies_are_per_tenant", Fault::LeaksTenants),

@@ -95,6 +95,10 @@ pub(crate) enum Fault {
     LosesHalf,
     /// Of those who sign in with one address one is known.
     NamesOneAccount,
+    /// The uses of API keys are not noted.
+    ForgetsUses,
+    /// No outcome is remembered.
+    ForgetsOutcomes,
     /// Sign-ins that are over are kept for ever.
     KeepsUselessSignIns,
     /// The second record of a unit is written only if the caller waits.
@@ -199,6 +203,11 @@ impl Planted {
     }
 
     fn damaged_credential(&self, mut credential: Credential) -> Credential {
+        if let Credential::ApiKey(own) = &mut credential
+            && self.has(Fault::ForgetsUses)
+        {
+            own.last_used_at = None;
+        }
         if let Credential::SignIn(own) = &mut credential {
             own.user_agent = own.user_agent.take().map(|text| self.cut(text));
             if self.has(Fault::ForgetsUpdates) {
@@ -406,6 +415,9 @@ impl IdempotencyStore for Planted {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<Outcome>> {
+        if self.has(Fault::ForgetsOutcomes) {
+            return Ok(None);
+        }
         let now = now.saturating_add_micros(-i64::from(self.has(Fault::IncludesEnds)));
         for scope in self.leaks(scope) {
             if let Some(outcome) = self.inner.outcome(&scope, key, now).await? {
