@@ -18,6 +18,7 @@ use crate::idempotency::Pending;
 use crate::identity::{Account, ApiKeys, Users};
 use crate::ports::Store;
 use crate::scope::TenantScope;
+use crate::tenancy::TenantSettings;
 
 /// One actor at work in one tenant: the way to everything that the tenant has.
 ///
@@ -80,6 +81,11 @@ impl Session {
     /// The tenant's users.
     pub fn users(&self) -> Users<'_> {
         Users { session: self }
+    }
+
+    /// The tenant's settings.
+    pub fn tenant(&self) -> TenantSettings<'_> {
+        TenantSettings { session: self }
     }
 
     /// The account of the user who is signed in.

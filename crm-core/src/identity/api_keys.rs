@@ -197,10 +197,8 @@ impl ApiKeys<'_> {
     /// `forbidden`; `step_up_required`; `not_found`; `unavailable` or `internal` from the store.
     pub async fn revoke(&self, id: ApiKeyId) -> Result<()> {
         let attempt = || async {
-            let (_, key) = self
-                .session
-                .authorize_on::<ManageApiKeys, _>("API key", self.load(id))
-                .await?;
+            let (_, key) =
+                self.session.authorize_on::<ManageApiKeys, _>("API key", self.load(id)).await?;
             if key.revoked_at.is_some() {
                 return Ok(());
             }
