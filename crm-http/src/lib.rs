@@ -17,6 +17,8 @@ mod config;
 mod contacts;
 pub mod extract;
 mod identity;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod openapi;
 mod operations;
 mod problem;
@@ -29,6 +31,8 @@ use axum::middleware;
 use crm_core::Crm;
 
 pub use config::{Config, Registrations};
+#[cfg(feature = "oidc")]
+pub use oidc::OidcProvider;
 pub use openapi::document;
 pub use problem::{Problem, status_of};
 
