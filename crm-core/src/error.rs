@@ -85,6 +85,8 @@ macro_rules! error_kinds {
 error_kinds! {
     /// A value was refused; [`Error::fields`] says which.
     Invalid = "invalid", retryable: false;
+    /// Something that cannot be read as what it should be: broken JSON, a number that is none.
+    Malformed = "malformed", retryable: false;
     /// A filter, sort or parameter that does not exist.
     UnknownParameter = "unknown_parameter", retryable: false;
     /// A page cursor that was not made by this list.
@@ -129,6 +131,7 @@ impl ErrorKind {
     pub const fn is_callers(self) -> bool {
         match self {
             ErrorKind::Invalid
+            | ErrorKind::Malformed
             | ErrorKind::UnknownParameter
             | ErrorKind::InvalidCursor
             | ErrorKind::Unauthenticated

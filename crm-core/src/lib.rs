@@ -93,8 +93,8 @@ pub use email::EmailAddress;
 pub use entity::{EntityKind, EntityRef};
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
-    ActivityId, ApiKeyId, AuditId, CompanyId, ContactId, EventId, Id, IdKind, SignInId, TenantId,
-    UserId,
+    ActivityId, ActivityRecord, ApiKeyId, ApiKeyKind, AuditId, CompanyId, CompanyKind, ContactId,
+    ContactKind, EventId, Id, IdKind, SignInId, SignInKind, TenantId, UserId, UserKind,
 };
 pub use key_ring::KeyRing;
 pub use page::{Page, PageOf, SortKey};

@@ -1,63 +1,40 @@
-//! Contacts: `import`, `export` and `search`.
+//! Contacts.
 
-pub(crate) mod export;
-pub(crate) mod import;
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use axum::extract::OriginalUri;
+use crm_core::ContactKind;
+use crm_core::access::{CreateContacts, ReadContacts};
+use crm_core::contacts::{Contact, NewContact};
 
-use crm_core::Page;
-use crm_core::contacts::{Contact, SearchHit};
+use crate::App;
+use crate::extract::{Body, Caller, CallerOn, Once, PathId};
+use crate::problem::Problem;
+use crate::reply::{Created, Versioned};
 
-use crate::cli::SearchArgs;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::{self, Format, note};
-use crate::tenancy;
-
-/// Prints the contacts that the words could mean, the best first.
-pub(crate) async fn search(database: &Database, args: SearchArgs) -> Result<(), Failure> {
-    let crm = database.open().await?;
-    let session = tenancy::session(&crm, &args.tenant.slug, "search on the command line").await?;
-    let query = args.query.join(" ");
-    let hits = session.contacts().search(&query, &Page::first(args.limit)).await?;
-    match args.output.format() {
-        Format::Json => output::json(&hits),
-        Format::Table if hits.items.is_empty() => {
-            note(&format!("no contact fits `{query}`"));
-            Ok(())
-        }
-        Format::Table => {
-            print_hits(&hits.items)?;
-            if hits.next_cursor.is_some() {
-                note(&format!("there are more than {}; see --limit, or add a word", args.limit));
-            }
-            Ok(())
-        }
-    }
+pub(crate) fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/contacts", post_with(create, |op| op.summary("Make a contact")))
+        .api_route("/contacts/{id}", get_with(get, |op| op.summary("Get a contact")))
 }
 
-/// A table of the contacts that a search found.
-pub(crate) fn print_hits(hits: &[SearchHit]) -> Result<(), Failure> {
-    output::table(
-        ["score", "name", "company", "e-mail", "phone", "id"],
-        hits.iter().map(|SearchHit { contact, score }| {
-            [
-                format!("{score:.2}"),
-                contact.display_name.clone(),
-                contact.company.clone().unwrap_or_default(),
-                contact.emails.first().map(|email| email.address.to_string()).unwrap_or_default(),
-                first_phone(contact),
-                contact.id.to_string(),
-            ]
-        }),
-    )
+async fn create(
+    caller: Caller<CreateContacts>,
+    OriginalUri(uri): OriginalUri,
+    once: Once,
+    body: Body<NewContact>,
+) -> Result<Created<Contact>, Problem> {
+    let made = once
+        .run(caller.session, body, async |session, new| session.contacts().create(new).await)
+        .await?;
+    Ok(Created::at(&uri, made))
 }
 
-fn first_phone(contact: &Contact) -> String {
-    contact
-        .phones
-        .first()
-        .map(|phone| match &phone.number {
-            Some(number) => number.to_string(),
-            None => phone.raw.clone(),
-        })
-        .unwrap_or_default()
+async fn get(
+    caller: CallerOn<ReadContacts>,
+    PathId(id): PathId<ContactKind>,
+) -> Result<Versioned<Contact>, Problem> {
+    let contact = caller.session.contacts().get(id).await?;
+    let version = contact.version;
+    Ok(Versioned(contact, version))
 }

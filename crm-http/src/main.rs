@@ -1,49 +1,12 @@
-//! `crm-http`: the CRM from the shell.
+//! `crm-http`: the CRM from the shell, and as a server.
 
-mod activities;
-mod cli;
-mod contacts;
-mod database;
-mod doctor;
-mod failure;
-mod migrate;
-mod output;
-mod progress;
-mod seed;
-mod tenancy;
+mod program;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, TenantCommand};
-use failure::Failure;
-
 fn main() -> ExitCode {
-    match run() {
+    match program::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
-}
-
-fn run() -> Result<(), Failure> {
-    let Some(Cli { database, command }) = cli::parse(std::env::args_os())? else {
-        return Ok(());
-    };
-    // One worker beside this thread: it hears ctrl-C while a batch is planned here.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        match command {
-            Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
-            Command::Import(args) => contacts::import::run(&database, args).await,
-            Command::Export(args) => contacts::export::run(&database, args).await,
-            Command::Search(args) => contacts::search(&database, args).await,
-            Command::Timeline(args) => activities::timeline(&database, args).await,
-            Command::Seed(args) => seed::run(&database, args).await,
-            Command::Doctor(args) => doctor::run(&database, &args).await,
-            Command::Migrate(args) => migrate::run(&database, &args).await,
-        }
-    })
 }

@@ -468,6 +468,7 @@ fn is_contended(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::VersionConflict | ErrorKind::NotFound => true,
         ErrorKind::Invalid
+        | ErrorKind::Malformed
         | ErrorKind::UnknownParameter
         | ErrorKind::InvalidCursor
         | ErrorKind::Unauthenticated

@@ -54,7 +54,7 @@ impl Contacts<'_> {
         self.session
             .run("contacts.create", async {
                 let (contact, changes) = self.plan_create(new).await?;
-                self.session.commit(changes).await?;
+                self.session.commit_made(changes, &contact).await?;
                 Ok(contact)
             })
             .await

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::{count, plain};
+use crate::program::output::{count, plain};
 
 /// How far a long command is; shown only where standard error is a terminal.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::env::VarError;
 use crm_postgres::Installation;
 use serde_json::json;
 
-use crate::cli::MigrateArgs;
-use crate::database::{Database, DatabaseUrl};
-use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::program::cli::MigrateArgs;
+use crate::program::database::{Database, DatabaseUrl};
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format};
 
 /// Where the application's password comes from: a command line is seen by others on the machine.
 const PASSWORD: &str = "CRM_APP_PASSWORD";

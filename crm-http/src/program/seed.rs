@@ -14,11 +14,11 @@ use crm_core::tenancy::{NewTenant, Slug};
 use crm_core::{Crm, ErrorKind, Page, Region, Session};
 use serde_json::json;
 
-use crate::cli::SeedArgs;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::{self, Format, count};
-use crate::progress::Progress;
+use crate::program::cli::SeedArgs;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format, count};
+use crate::program::progress::Progress;
 
 use people::People;
 

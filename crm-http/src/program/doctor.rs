@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::cli::DoctorArgs;
-use crate::database::{Database, DatabaseUrl};
-use crate::failure::Failure;
-use crate::output::{self, Format, note};
+use crate::program::cli::DoctorArgs;
+use crate::program::database::{Database, DatabaseUrl};
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format, note};
 
 /// Prints what was looked at, and fails when something is not as it should be.
 pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Failure> {

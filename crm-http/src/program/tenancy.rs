@@ -4,10 +4,10 @@ use crm_core::tenancy::{NewTenant, Slug, System, Tenant};
 use crm_core::{Crm, ErrorKind, Session};
 use serde_json::json;
 
-use crate::cli::TenantCreateArgs;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::program::cli::TenantCreateArgs;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format};
 
 /// Tenants whose slugs are compared with a mistyped one.
 const MOST_COMPARED: usize = 1_000;

@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::failure::Failure;
+use crate::program::failure::Failure;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;

@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use crm_core::{Crm, Error};
+use crm_core::{Crm, CrmBuilder, Error};
 use crm_postgres::{Options, PostgresStore, Protocol, SchemaName};
 use crm_sqlite::SqliteStore;
 
-use crate::failure::Failure;
+use crate::program::failure::Failure;
 
 /// The place of a database, as `--database` names it.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +57,11 @@ impl Database {
 
     /// The CRM in a database; a file is made where there is none.
     pub(crate) async fn open_or_create(&self) -> Result<Crm, Failure> {
+        Ok(self.builder().await?.build()?)
+    }
+
+    /// What makes a CRM of the database; a file is made where there is none.
+    pub(crate) async fn builder(&self) -> Result<CrmBuilder, Failure> {
         let builder = match &self.url {
             DatabaseUrl::Sqlite(path) => SqliteStore::open(path).await.map(Crm::builder),
             DatabaseUrl::Postgres(url) => {
@@ -66,8 +71,7 @@ impl Database {
                 PostgresStore::connect_with(url, options).await.map(Crm::builder)
             }
         };
-        let builder = builder.map_err(|error| self.refused(error))?;
-        Ok(builder.build()?)
+        builder.map_err(|error| self.refused(error))
     }
 
     fn refused(&self, error: Error) -> Failure {

@@ -6,7 +6,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use crm_core::Timestamp;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::program::failure::Failure;
 
 /// Columns of a terminal that an id takes, and that a readable cell needs.
 const ID_WIDTH: usize = 38;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crm_core::{Error, ErrorKind};
 
-use crate::output::plain;
+use crate::program::output::plain;
 
 /// Why a command ends otherwise than well.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use crm_core::{ContactId, ErrorKind, Page, PageOf, Session, UserId, text};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::TimelineArgs;
-use crate::contacts::print_hits;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::{self, Format, note, when};
-use crate::tenancy;
+use crate::program::cli::TimelineArgs;
+use crate::program::contacts::print_hits;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format, note, when};
+use crate::program::tenancy;
 
 /// By how much the best hit of a search must lead to be the one that was meant.
 const CLEAR_LEAD: f32 = 0.1;

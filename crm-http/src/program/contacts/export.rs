@@ -9,11 +9,11 @@ use crm_core::contacts::export::Export;
 use crm_core::contacts::formats::ExportFormat;
 use tempfile::NamedTempFile;
 
-use crate::cli::ExportArgs;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::of_stdout;
-use crate::tenancy;
+use crate::program::cli::ExportArgs;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::of_stdout;
+use crate::program::tenancy;
 
 /// Writes all contacts.
 pub(crate) async fn run(database: &Database, args: ExportArgs) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
@@ -12,9 +13,9 @@ use crm_core::contacts::import::OnConflict;
 use crm_core::tenancy::Slug;
 use crm_core::{Page, Region};
 
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::Format;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::Format;
 
 /// Contacts, searchable, with a timeline, in one file.
 #[derive(Debug, Parser)]
@@ -42,6 +43,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(ServeArgs),
     /// Tenants: the organisations whose data is kept apart.
     #[command(subcommand, subcommand_required = true)]
     Tenant(TenantCommand),
@@ -52,11 +54,21 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     Doctor(DoctorArgs),
     Migrate(MigrateArgs),
+    /// Prints the OpenAPI document of the server.
+    Openapi,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
     Create(TenantCreateArgs),
+}
+
+/// Starts the server.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", env = "CRM_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Makes a tenant and the record of its owner.

@@ -9,12 +9,12 @@ use crm_core::contacts::formats::{ImportFormat, ReadOptions, RecordReader};
 use crm_core::contacts::import::ImportOptions;
 use crm_core::{ErrorKind, Session};
 
-use crate::cli::ImportArgs;
-use crate::database::Database;
-use crate::failure::Failure;
-use crate::output::note;
-use crate::progress::Progress;
-use crate::tenancy;
+use crate::program::cli::ImportArgs;
+use crate::program::database::Database;
+use crate::program::failure::Failure;
+use crate::program::output::note;
+use crate::program::progress::Progress;
+use crate::program::tenancy;
 
 use pieces::{Interrupt, Source};
 use report::{FileReport, Report};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crm_core::contacts::import::{ImportReport, MAX_ERRORS, RowError};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::output::{self, Format, count, note};
+use crate::program::failure::Failure;
+use crate::program::output::{self, Format, count, note};
 
 /// Refused values that the table for people shows.
 const SHOWN: usize = 20;

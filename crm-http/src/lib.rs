@@ -1,0 +1,64 @@
+//! The CRM over HTTP: a router to mount in any axum application, and the server of its own that the
+//! program `crm-http serve` runs.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use crm_http::Config;
+//! let crm = crm_core::Crm::builder(crm_sqlite::SqliteStore::open_in_memory().await?).build()?;
+//! let host: axum::Router = axum::Router::new().nest("/crm", crm_http::router(crm, Config::default()));
+//! # let _ = host;
+//! # Ok::<(), crm_core::Error>(()) }).unwrap();
+//! ```
+//!
+//! A handler's signature says who may call it: it takes a [`Caller`](extract::Caller) of an action, a
+//! [`CallerOn`](extract::CallerOn) of an action on one record, or is [`Public`](extract::Public).
+
+mod config;
+mod contacts;
+pub mod extract;
+mod identity;
+#[cfg(feature = "oidc")]
+mod oidc;
+mod openapi;
+mod operations;
+mod problem;
+mod reply;
+mod request;
+
+use aide::axum::ApiRouter;
+use axum::Router;
+use axum::middleware;
+use crm_core::Crm;
+
+pub use config::{Config, Registrations};
+#[cfg(feature = "oidc")]
+pub use oidc::OidcProvider;
+pub use openapi::document;
+pub use problem::{Problem, status_of};
+
+/// What handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) crm: Crm,
+    pub(crate) config: std::sync::Arc<Config>,
+}
+
+/// Every route of the CRM, to be served at the root or nested under any path.
+///
+/// Addresses of callers are known where the application is served with
+/// `into_make_service_with_connect_info::<SocketAddr>()`.
+pub fn router(crm: Crm, config: Config) -> Router {
+    let (routes, document) = openapi::finish(routes());
+    let app = App { crm, config: std::sync::Arc::new(config) };
+    routes
+        .merge(operations::routes(document))
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), request::frame))
+        .with_state(app)
+}
+
+/// The routes that the OpenAPI document describes.
+fn routes() -> ApiRouter<App> {
+    ApiRouter::new().merge(identity::routes()).merge(contacts::routes())
+}

@@ -1,0 +1,50 @@
+//! The program: its command line and its commands.
+
+mod activities;
+mod cli;
+mod contacts;
+mod database;
+mod doctor;
+mod failure;
+mod migrate;
+mod output;
+mod progress;
+mod seed;
+mod serve;
+mod tenancy;
+
+use cli::{Cli, Command, TenantCommand};
+use failure::Failure;
+
+/// Does what the command line says.
+pub(crate) fn run() -> Result<(), Failure> {
+    let Some(Cli { database, command }) = cli::parse(std::env::args_os())? else {
+        return Ok(());
+    };
+    if let Command::Openapi = command {
+        return serve::print_openapi();
+    }
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if !matches!(command, Command::Serve(_)) {
+        // One worker beside this thread: it hears ctrl-C while a batch is planned here.
+        runtime.worker_threads(1);
+    }
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(&database, args).await,
+            Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
+            Command::Import(args) => contacts::import::run(&database, args).await,
+            Command::Export(args) => contacts::export::run(&database, args).await,
+            Command::Search(args) => contacts::search(&database, args).await,
+            Command::Timeline(args) => activities::timeline(&database, args).await,
+            Command::Seed(args) => seed::run(&database, args).await,
+            Command::Doctor(args) => doctor::run(&database, &args).await,
+            Command::Migrate(args) => migrate::run(&database, &args).await,
+            Command::Openapi => Ok(()),
+        }
+    })
+}
