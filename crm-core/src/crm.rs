@@ -15,8 +15,8 @@ use crate::identity::{
 };
 use crate::key_ring::KeyRing;
 use crate::ports::{
-    Clock, Limits, LocalLimits, Randomness, Store, SystemClock, SystemRandomness, WorkerThreads,
-    Workers,
+    Allowance, Clock, Limits, LocalLimits, Quota, Randomness, Store, SystemClock, SystemRandomness,
+    WorkerThreads, Workers,
 };
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
@@ -187,6 +187,28 @@ impl Crm {
         let scope = SystemScope::new(reason, self.new_request_id()?);
         tracing::info!(reason, request_id = scope.request_id().as_str(), "the operator works");
         Ok(System::new(Arc::clone(&self.core), scope))
+    }
+
+    /// Whether the store answers: a small question to it, for a front door that is asked whether it is
+    /// ready. How long it may take, the host decides.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` or `internal` from the store.
+    pub async fn check(&self) -> Result<()> {
+        let system = SystemScope::new("look whether the store answers", self.new_request_id()?);
+        let asked = self.core.store.tenants(&system, None, 1).await;
+        asked.map(drop).map_err(|error| error.in_operation("crm.check"))
+    }
+
+    /// Takes one of what `quota` allows for `key`, for a front door that counts requests. The core's own
+    /// keys have other beginnings than `http:`.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when the count cannot be reached.
+    pub async fn take(&self, key: &str, quota: Quota) -> Result<Allowance> {
+        self.core.limits.take(key, quota, self.core.env.now()).await
     }
 
     /// A request id, for a front door that was given none.
