@@ -82,5 +82,11 @@ fn surrounded(routes: Router<App>, app: &App) -> Router<App> {
 
 /// The routes that the OpenAPI document describes.
 fn routes() -> ApiRouter<App> {
-    ApiRouter::new().merge(identity::routes()).merge(contacts::routes()).merge(operations::routes())
+    let routes = ApiRouter::new()
+        .merge(identity::routes())
+        .merge(contacts::routes())
+        .merge(operations::routes());
+    #[cfg(feature = "oidc")]
+    let routes = routes.merge(oidc::routes());
+    routes
 }
