@@ -64,8 +64,15 @@ pub fn router(crm: Crm, config: Config) -> Router {
     surrounded(routes, &app).with_state(app)
 }
 
+/// A host's own routes with what surrounds the CRM's: request ids, log lines, limits, problem documents.
+/// The callers of routes that do not ask who calls are counted by their address.
+pub fn surround(routes: Router, crm: Crm, config: Config) -> Router {
+    let app = App { crm, config: std::sync::Arc::new(config) };
+    surrounded(routes, &app)
+}
+
 /// The routes, with what surrounds each of them; what comes last here meets a request first.
-fn surrounded(routes: Router<App>, app: &App) -> Router<App> {
+fn surrounded<S: Clone + Send + Sync + 'static>(routes: Router<S>, app: &App) -> Router<S> {
     let mut routes = routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
