@@ -13,6 +13,10 @@
 //! A handler's signature says who may call it: it takes a [`Caller`](extract::Caller) of an action, a
 //! [`CallerOn`](extract::CallerOn) of an action on one record, or is [`Public`](extract::Public).
 
+mod activities;
+mod api_keys;
+mod audit;
+mod companies;
 mod config;
 mod contacts;
 pub mod extract;
@@ -22,6 +26,7 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
+mod users;
 
 use aide::axum::ApiRouter;
 use axum::Router;
@@ -44,10 +49,10 @@ pub(crate) struct App {
 /// Addresses of callers are known where the application is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(crm: Crm, config: Config) -> Router {
-    let (routes, document) = openapi::finish(routes());
+    let (routes, document) = openapi::finish(routes);
     let app = App { crm, config: std::sync::Arc::new(config) };
     routes
-        .merge(operations::routes(document))
+        .merge(operations::routes(&document))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), request::frame))
@@ -56,5 +61,12 @@ pub fn router(crm: Crm, config: Config) -> Router {
 
 /// The routes that the OpenAPI document describes.
 fn routes() -> ApiRouter<App> {
-    ApiRouter::new().merge(identity::routes()).merge(contacts::routes())
+    ApiRouter::new()
+        .merge(identity::routes())
+        .merge(contacts::routes())
+        .merge(companies::routes())
+        .merge(activities::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+        .merge(audit::routes())
 }

@@ -19,7 +19,7 @@ pub use credential::{
 };
 pub use model::{NewUser, User, UserPatch, UserStatus};
 pub use password::{MAX_PASSWORD, MIN_PASSWORD, MIN_PASSWORD_WITH_SECOND_FACTOR};
-pub use secret::{Digest, Secret};
+pub use secret::{Digest, Digester, Secret};
 pub use service::Users;
 pub use sign_in::{
     Arrival, Identity, PasswordSignIn, Registered, Registration, SignInPolicy, SignedIn, TokenType,

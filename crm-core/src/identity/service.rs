@@ -21,7 +21,7 @@ pub struct Users<'s> {
 }
 
 impl Users<'_> {
-    /// Makes a user.
+    /// Makes a user. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Users<'_> {
                 let data = json!({ "user": user });
                 let write = Write::InsertUser(user.clone());
                 changes.record(env, write, user.id, EventName::UserCreated, Vec::new(), &data)?;
-                self.session.commit(changes).await?;
+                self.session.commit_made(changes, &user).await?;
                 Ok(user)
             })
             .await
