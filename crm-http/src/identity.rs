@@ -5,20 +5,18 @@ use aide::axum::routing::{delete, get, post};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::NoContent;
+use crm_core::SignInKind;
 use crm_core::access::ManageOwnAccount;
 use crm_core::identity::{
     ChangePassword, Me, PasswordSignIn, Registered, Registration, Secret, SignInInfo, SignedIn,
     Tokens,
 };
-use crm_core::{Error, ErrorKind, SignInKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::App;
-use crate::config::Registrations;
 use crate::extract::{Body, Caller, CallerOn, PathId, Public};
 use crate::problem::Problem;
-use axum::extract::State;
 
 pub(crate) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
@@ -33,17 +31,9 @@ pub(crate) fn routes() -> ApiRouter<App> {
 }
 
 async fn register(
-    State(app): State<App>,
     public: Public,
     body: Body<Registration>,
 ) -> Result<(StatusCode, Json<Registered>), Problem> {
-    match app.config.registrations {
-        Registrations::Open => {}
-        Registrations::Closed | Registrations::Invitation => {
-            let message = "new tenants are made by the operator of this server";
-            return Err(Error::new(ErrorKind::Forbidden, message).into());
-        }
-    }
     Ok((StatusCode::CREATED, Json(public.identity.register(body.value).await?)))
 }
 

@@ -37,7 +37,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use address::{Network, ProxyHeader};
-pub use config::{Config, Registrations};
+pub use config::Config;
 pub use cors::{Origin, Origins};
 pub use openapi::document;
 pub use problem::{Problem, status_of};
