@@ -72,12 +72,16 @@ fn each_requirement_has_one_row() {
 #[test]
 fn each_row_says_how_it_stands() {
     for Row { ids, how, proof, status, .. } in rows() {
-        let reason = ["not applicable: ", "not met: "].iter().find_map(|way| status.strip_prefix(way));
+        let reason =
+            ["not applicable: ", "not met: "].iter().find_map(|way| status.strip_prefix(way));
         match reason {
             Some(reason) => assert!(!reason.is_empty(), "{ids} does not say why"),
             None => {
                 assert_eq!(status, "met", "the status of {ids}");
-                assert!(!how.is_empty() && !proof.is_empty(), "{ids} does not say how, or has no proof");
+                assert!(
+                    !how.is_empty() && !proof.is_empty(),
+                    "{ids} does not say how, or has no proof"
+                );
             }
         }
     }
@@ -113,7 +117,9 @@ fn sources(binary: &str) -> Vec<PathBuf> {
         return files;
     }
     collect(&package.join("tests").join(suite), &mut files);
-    files.extend(Some(package.join("tests").join(suite).with_extension("rs")).filter(|file| file.is_file()));
+    files.extend(
+        Some(package.join("tests").join(suite).with_extension("rs")).filter(|file| file.is_file()),
+    );
     // Every store runs the cases of the suite.
     if suite == "conformance" && !files.is_empty() {
         collect(&root().join("crm-conformance/src"), &mut files);
