@@ -2,7 +2,9 @@
 
 use aide::axum::ApiRouter;
 use aide::generate::GenContext;
-use aide::openapi::{Info, MediaType, OpenApi, Operation, Response, SchemaObject, SecurityScheme};
+use aide::openapi::{
+    Info, MediaType, OpenApi, Operation, Response, SchemaObject, SecurityScheme, Server,
+};
 use axum::Router;
 use crm_core::Role;
 use indexmap::IndexMap;
@@ -27,6 +29,8 @@ pub(crate) fn finish(routes: ApiRouter<App>) -> (Router<App>, OpenApi) {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Info::default()
         },
+        // Relative to where the document lies, so that it is right under any prefix.
+        servers: vec![Server { url: ".".to_owned(), ..Server::default() }],
         ..OpenApi::default()
     };
     let routes = routes.finish_api_with(&mut document, |api| {
