@@ -4,7 +4,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
     reason = "tests"
 )]
 
