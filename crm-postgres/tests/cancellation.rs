@@ -30,6 +30,7 @@ use crm_core::events::EventPosition;
 use crm_core::idempotency::Idempotent;
 use crm_core::identity::{
     Arrival, Identity, NewApiKey, NewUser, Registration, Secret, SignInName, StandingOf, UserPatch,
+    UserStatus,
 };
 use crm_core::ports::{
     AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore, Store,
@@ -234,7 +235,9 @@ impl World {
         let new = NewCompany { name: "Initech".into(), domain: Some("initech.example".into()) };
         let company = session.companies().create(new).await.unwrap().id;
         let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-        let user = session.users().create(new).await.unwrap().id;
+        let user = session.users().create(new).await.unwrap().user.id;
+        let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+        session.users().update(user, active, None).await.unwrap();
         let note = NewActivity::note(contact.id, "first");
         let note = session.activities().create(note).await.unwrap().id;
         let system = crm.system("test").unwrap();
@@ -246,6 +249,7 @@ impl World {
             email: "ada@engines.example".into(),
             password: "tangerine ledger boat".into(),
             default_region: None,
+            invitation: None,
         };
         let registered = arriving(&crm).register(registration).await.unwrap();
         let refresh_token = Mutex::new(registered.tokens.refresh_token);

@@ -22,7 +22,7 @@ use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
 use crm_core::identity::{
     Arrival, CredentialKind, NewApiKey, NewUser, PasswordSignIn, Registration, SignInName,
-    StandingOf,
+    StandingOf, UserPatch, UserStatus,
 };
 use crm_core::ports::{
     ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
@@ -81,7 +81,7 @@ const PREPARED_AND_SIMPLE: &str = "
     refresh again              1 1
     authenticate               1 1
     authenticate again         0 0
-    who is signed in           1 1
+    who is signed in           2 2
     sign out                   2 2
     come in by a key           2 2
     come in by a key again     0 0
@@ -131,13 +131,16 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
     let new = NewCompany { name: "Initech".into(), domain: None };
     let company = session.companies().create(new).await.unwrap();
     let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-    let user = session.users().create(new).await.unwrap();
+    let user = session.users().create(new).await.unwrap().user;
+    let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+    session.users().update(user.id, active, None).await.unwrap();
     let registration = Registration {
         company_name: COMPANY.into(),
         full_name: "Ada Lovelace".into(),
         email: format!("ada@{COMPANY}.example"),
         password: PASSWORD.into(),
         default_region: None,
+        invitation: None,
     };
     let request_id = crm.new_request_id().unwrap();
     let arrival = Arrival { request_id, address: None, user_agent: None };
@@ -237,6 +240,7 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
             email: format!("ada@{COMPANY}.example"),
             password: PASSWORD.into(),
             tenant: None,
+            code: None,
         };
         let tokens = m.count("sign in", arriving(&crm).sign_in(new)).await.tokens;
         let token = tokens.refresh_token;

@@ -12,7 +12,7 @@ use crm_core::contacts::{
 };
 use crm_core::events::EventPosition;
 use crm_core::idempotency::Idempotent;
-use crm_core::identity::{NewApiKey, NewUser, Secret, SignInName, UserPatch};
+use crm_core::identity::{NewApiKey, NewUser, Secret, SignInName, UserPatch, UserStatus};
 use crm_core::ports::Store;
 use crm_core::{
     ApiKeyId, CompanyId, ContactId, Crm, EmailAddress, EntityRef, Error, Page, PageOf, Patch,
@@ -130,8 +130,10 @@ impl Side {
             let mut signed_in = Vec::new();
             for role in [Role::Agent, Role::Viewer] {
                 let email = format!("{}@tenant.example", role.as_str());
-                let user =
-                    operator.users().create(NewUser { email, full_name: None, role }).await?;
+                let new = NewUser { email, full_name: None, role };
+                let user = operator.users().create(new).await?.user;
+                let active = UserPatch { status: UserStatus::Active.into(), ..Default::default() };
+                operator.users().update(user.id, active, None).await?;
                 let principal = Principal::User { tenant: tenant.id, user: user.id };
                 signed_in.push(crm.session(principal).await?);
                 users.push(user.id);
@@ -206,7 +208,7 @@ impl Side {
             Action::CreateUser { email, role } => {
                 let email = (*email).to_owned();
                 let new = NewUser { email, full_name: None, role: *role };
-                let user = session.users().create(new).await?;
+                let user = session.users().create(new).await?.user;
                 put(&mut self.known[tenant].users, user.id);
                 format!("{user:?}")
             }
