@@ -345,7 +345,7 @@ impl Account<'_> {
         if verdict == Verdict::Wrong {
             self.note_failure(user).await;
         }
-        if verdict == Verdict::Wrong || own.is_locked() {
+        if verdict == Verdict::Wrong || own.is_locked(&core.policy) {
             let message = "this is not the password";
             return Err(Error::invalid(vec![FieldError::new(field, "wrong_password", message)]));
         }
