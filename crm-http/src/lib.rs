@@ -27,6 +27,9 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
+#[cfg(test)]
+#[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
+mod tests;
 
 use aide::axum::ApiRouter;
 use axum::Router;

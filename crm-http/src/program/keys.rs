@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crm_core::identity::{TokenAlgorithm, TokenKey, TokenKeys};
-use crm_core::ports::{Clock, Randomness, SystemClock, SystemRandomness};
+use crm_core::ports::{Clock, Finding, Randomness, SystemClock, SystemRandomness};
 use crm_core::{Error, KeyRing, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -64,9 +64,9 @@ pub(crate) struct Keys {
 }
 
 /// Where the keys are kept.
-pub(crate) fn place(database: &Database, args: &TokenArgs) -> PathBuf {
-    match (&args.keys, &database.url) {
-        (Some(named), _) => named.clone(),
+fn place(database: &Database, named: Option<&Path>) -> PathBuf {
+    match (named, &database.url) {
+        (Some(named), _) => named.to_owned(),
         (None, DatabaseUrl::Sqlite(path)) => path.with_file_name(USUAL),
         (None, DatabaseUrl::Postgres(_)) => PathBuf::from(USUAL),
     }
@@ -74,7 +74,7 @@ pub(crate) fn place(database: &Database, args: &TokenArgs) -> PathBuf {
 
 /// The keys of the file, which is made where there is none.
 pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys, Failure> {
-    let path = place(database, args);
+    let path = place(database, args.keys.as_deref());
     let file = match read(&path)? {
         Some(file) => file,
         None => {
@@ -114,9 +114,23 @@ pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys
     Ok(Keys { tokens, ring: KeyRing::new(sealing).map_err(bad)? })
 }
 
+/// What `doctor` finds of the file of keys.
+pub(crate) fn look(database: &Database) -> Finding {
+    let path = place(database, None);
+    let (found, good) = match read(&path) {
+        Ok(Some(file)) => {
+            let count = file.token.len() + file.seal.len();
+            (format!("{count} in `{}`, which is its owner's alone", path.display()), true)
+        }
+        Ok(None) => (format!("no `{}`; `serve` makes it", path.display()), true),
+        Err(failure) => (failure.to_string(), false),
+    };
+    Finding { check: "keys", found, good }
+}
+
 /// `keys rotate`: a new key verifies first, on every server; once it does, it signs.
 pub(crate) fn rotate(database: &Database, args: &KeysRotateArgs) -> Result<(), Failure> {
-    let path = place(database, &args.token);
+    let path = place(database, args.token.keys.as_deref());
     let mut file = read(&path)?.ok_or_else(|| {
         Failure::Usage(format!(
             "--keys: there is no `{}`; `crm-http serve` makes it, or name another",

@@ -47,6 +47,7 @@ pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Resul
             tenant.slug, tenant.slug, owner.email
         )));
     }
+    let owner = system.session(tenant.id).await?.users().get(owner.id).await?;
     let told = (!given).then(|| password.reveal());
     match args.output.format() {
         Format::Json => output::json(&json!({ "tenant": tenant, "user": owner, "password": told })),
