@@ -18,7 +18,7 @@ pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Fa
     .map_err(|error| {
         Failure::of_option(error, |_| "--database").about(&database.url.to_string())
     })?;
-    findings.push(keys::look(database));
+    findings.push(keys::look(database, &args.keys));
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({

@@ -11,7 +11,7 @@ use crm_core::ports::{Clock, Finding, Randomness, SystemClock, SystemRandomness}
 use crm_core::{Error, KeyRing, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::program::cli::{KeysRotateArgs, TokenArgs};
+use crate::program::cli::{KeysArg, KeysRotateArgs, TokenArgs};
 use crate::program::database::{Database, DatabaseUrl};
 use crate::program::failure::Failure;
 use crate::program::output::{note, plain, text_lines};
@@ -64,9 +64,9 @@ pub(crate) struct Keys {
 }
 
 /// Where the keys are kept.
-fn place(database: &Database, named: Option<&Path>) -> PathBuf {
-    match (named, &database.url) {
-        (Some(named), _) => named.to_owned(),
+fn place(database: &Database, arg: &KeysArg) -> PathBuf {
+    match (&arg.keys, &database.url) {
+        (Some(named), _) => named.clone(),
         (None, DatabaseUrl::Sqlite(path)) => path.with_file_name(USUAL),
         (None, DatabaseUrl::Postgres(_)) => PathBuf::from(USUAL),
     }
@@ -74,11 +74,11 @@ fn place(database: &Database, named: Option<&Path>) -> PathBuf {
 
 /// The keys of the file, which is made where there is none.
 pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys, Failure> {
-    let path = place(database, args.keys.as_deref());
+    let path = place(database, &args.file);
     let file = match read(&path)? {
         Some(file) => file,
         None => {
-            if args.keys.is_none() && matches!(database.url, DatabaseUrl::Postgres(_)) {
+            if args.file.keys.is_none() && matches!(database.url, DatabaseUrl::Postgres(_)) {
                 note(&format!(
                     "crm-http: new keys are made in `{}`; give every server of this database the same \
                      file, by --keys",
@@ -115,8 +115,8 @@ pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys
 }
 
 /// What `doctor` finds of the file of keys.
-pub(crate) fn look(database: &Database) -> Finding {
-    let path = place(database, None);
+pub(crate) fn look(database: &Database, arg: &KeysArg) -> Finding {
+    let path = place(database, arg);
     let (found, good) = match read(&path) {
         Ok(Some(file)) => {
             let count = file.token.len() + file.seal.len();
@@ -130,7 +130,7 @@ pub(crate) fn look(database: &Database) -> Finding {
 
 /// `keys rotate`: a new key verifies first, on every server; once it does, it signs.
 pub(crate) fn rotate(database: &Database, args: &KeysRotateArgs) -> Result<(), Failure> {
-    let path = place(database, args.token.keys.as_deref());
+    let path = place(database, &args.token.file);
     let mut file = read(&path)?.ok_or_else(|| {
         Failure::Usage(format!(
             "--keys: there is no `{}`; `crm-http serve` makes it, or name another",

@@ -76,3 +76,20 @@ fn what_is_no_file_of_keys_is_not_repeated() {
         assert!(done.err.contains("own.toml") && !done.err.contains("MARKER"), "{done:?}");
     }
 }
+
+#[test]
+fn an_invitation_opens_the_door_once() {
+    let shell = Shell::new();
+    shell.write("crm.toml", "registration = \"invitation\"\nkeys = \"own.keys.toml\"\n");
+    let server = Server::start(&shell, &[]);
+    assert_eq!(server.register().status, 403);
+    let invitation = shell.ok(&["tenant", "invite", "--valid-for", "1h"]);
+    assert!(!shell.path("crm.keys.toml").exists(), "the file names the keys for every command");
+    let mut body = json!({
+        "company_name": "Acme", "full_name": "Ada", "email": "ada@acme.example",
+        "password": PASSWORD, "invitation": invitation.trim(),
+    });
+    assert_eq!(server.post("/auth/register", &body).status, 201);
+    body["email"] = "bob@acme.example".into();
+    assert_eq!(server.post("/auth/register", &body).status, 403);
+}

@@ -84,3 +84,19 @@ fn only_so_many_connections_are_served_at_once() {
     drop(first);
     assert_eq!(http::read(&mut second).status, 200);
 }
+
+#[test]
+fn who_says_nothing_or_half_a_head_is_not_waited_for() {
+    let shell = Shell::new();
+    let server = Server::start(&shell, &["--head-limit", "100ms"]);
+    // The beginning of a request of either version of HTTP, and one whose first was whole.
+    for said in ["", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nx: "] {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.write_all(http::request("GET", "/health/live", &[], "").as_bytes()).unwrap();
+    assert_eq!(http::read(&mut stream).status, 200);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+}
