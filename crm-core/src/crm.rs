@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::changes::Changes;
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
@@ -10,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{TenantId, UserId};
 use crate::idempotency::Running;
 use crate::identity::{
-    Arrival, Identity, JsonWebKeySet, SignInPolicy, Standing, StandingOf, TokenAlgorithm, TokenKey,
-    TokenKeys, User, UserStatus,
+    Arrival, Identity, JsonWebKeySet, Secret, SignInPolicy, Standing, StandingOf, TokenAlgorithm,
+    TokenKey, TokenKeys, User, UserStatus,
 };
 use crate::key_ring::KeyRing;
 use crate::ports::{
@@ -22,6 +25,7 @@ use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
 use crate::standing::{Standings, Touched};
 use crate::tenancy::{System, Tenant};
+use crate::time::Timestamp;
 
 /// A CRM over a store. Cheap to clone; one serves every tenant and every task.
 ///
@@ -136,6 +140,22 @@ impl Crm {
     /// How long people stay signed in, and how often they may be wrong.
     pub fn policy(&self) -> &SignInPolicy {
         &self.core.policy
+    }
+
+    /// The present moment, by the clock of this CRM.
+    pub fn now(&self) -> Timestamp {
+        self.core.env.now()
+    }
+
+    /// 256 random bits as text, for a front door that needs something nobody can foresee.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when there is no randomness.
+    pub fn new_secret(&self) -> Result<Secret> {
+        let mut bytes = [0; 32];
+        self.core.env.fill(&mut bytes)?;
+        Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -32,6 +32,9 @@ pub struct Config {
     /// Requests from each address that nobody answers for, `None` for any number; 120 in 10 s where nothing
     /// is said.
     pub per_address: Option<Quota>,
+    /// The providers of identities that people may sign in with.
+    #[cfg(feature = "oidc")]
+    pub oidc: Vec<std::sync::Arc<crate::OidcProvider>>,
 }
 
 impl Default for Config {
@@ -47,6 +50,15 @@ impl Default for Config {
             proxy_header: ProxyHeader::default(),
             per_caller: Some(Quota::per(600, ten_seconds)),
             per_address: Some(Quota::per(120, ten_seconds)),
+            #[cfg(feature = "oidc")]
+            oidc: Vec::new(),
         }
+    }
+}
+
+impl Config {
+    /// Whether the outside speaks to the router over TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 }

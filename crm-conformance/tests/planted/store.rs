@@ -14,11 +14,12 @@ use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Deleted};
 use crm_core::events::{EventName, EventPosition, RecordedEvent};
-use crm_core::identity::User;
+use crm_core::idempotency::Outcome;
+use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
-    Store, TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
+    IdentityStore, SearchStore, Store, TenancyStore,
 };
 use crm_core::tenancy::{Slug, Tenant};
 use crm_core::{
@@ -92,6 +93,14 @@ pub(crate) enum Fault {
     LeavesEventsBehind,
     /// The second half of a large unit is not written.
     LosesHalf,
+    /// Of those who sign in with one address one is known.
+    NamesOneAccount,
+    /// The uses of API keys are not noted.
+    ForgetsUses,
+    /// No outcome is remembered.
+    ForgetsOutcomes,
+    /// Sign-ins that are over are kept for ever.
+    KeepsUselessSignIns,
     /// The second record of a unit is written only if the caller waits.
     StopsWhenDropped,
 }
@@ -105,6 +114,7 @@ pub(crate) struct Planted {
     old_keys: Mutex<Vec<(CompanyKey, CompanyId)>>,
     old_contact_keys: Mutex<Vec<(ContactKey, ContactId)>>,
     answered: Mutex<BTreeMap<String, Vec<Candidate>>>,
+    sign_ins: Mutex<BTreeMap<Uuid, Credential>>,
 }
 
 /// Makes stores with the fault.
@@ -122,6 +132,7 @@ impl Factory for With {
             old_keys: Mutex::default(),
             old_contact_keys: Mutex::default(),
             answered: Mutex::default(),
+            sign_ins: Mutex::default(),
         }))
     }
 }
@@ -191,6 +202,21 @@ impl Planted {
         activity
     }
 
+    fn damaged_credential(&self, mut credential: Credential) -> Credential {
+        if let Credential::ApiKey(own) = &mut credential
+            && self.has(Fault::ForgetsUses)
+        {
+            own.last_used_at = None;
+        }
+        if let Credential::SignIn(own) = &mut credential {
+            own.user_agent = own.user_agent.take().map(|text| self.cut(text));
+            if self.has(Fault::ForgetsUpdates) {
+                own.refreshed_at = own.created_at;
+            }
+        }
+        credential
+    }
+
     fn end(&self, at: Option<Timestamp>) -> Option<Timestamp> {
         let later = i64::from(self.has(Fault::IncludesEnds));
         at.map(|at| at.saturating_add_micros(later))
@@ -238,7 +264,14 @@ impl Store for Planted {
                     let keys = company.keys().into_iter().map(|key| (key, company.id));
                     self.old_keys.lock().unwrap().extend(keys);
                 }
+                Write::PutCredential { credential, .. } => {
+                    if credential.kind() == CredentialKind::SignIn {
+                        let own = (**credential).clone();
+                        self.sign_ins.lock().unwrap().insert(own.id(), own);
+                    }
+                }
                 Write::InsertTenant(_)
+                | Write::UpdateTenant { .. }
                 | Write::InsertUser(_)
                 | Write::UpdateUser { .. }
                 | Write::UpdateCompany { .. }
@@ -312,13 +345,55 @@ impl IdentityStore for Planted {
         Ok(None)
     }
 
-    async fn principal(
+    async fn standing(
         &self,
         scope: &SystemScope,
         tenant: TenantId,
-        id: UserId,
-    ) -> Result<Option<User>> {
-        self.inner.principal(scope, tenant, id).await
+        of: StandingOf,
+    ) -> Result<Option<Standing>> {
+        let mut standing = self.inner.standing(scope, tenant, of).await?;
+        if let Some(standing) = &mut standing {
+            let others = self.scopes.lock().unwrap().clone();
+            for other in others {
+                if standing.credential.is_none() && self.has(Fault::LeaksTenants) {
+                    let theirs = self.inner.standing(scope, other.tenant(), of).await?;
+                    standing.credential = theirs.and_then(|theirs| theirs.credential);
+                }
+            }
+            let credential = standing.credential.take();
+            standing.credential = credential.map(|own| self.damaged_credential(own));
+        }
+        Ok(standing)
+    }
+
+    async fn accounts(
+        &self,
+        scope: &SystemScope,
+        name: &SignInName,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, UserId)>> {
+        let limit = if self.has(Fault::NamesOneAccount) { 1 } else { limit };
+        self.inner.accounts(scope, name, limit).await
+    }
+
+    async fn credentials(
+        &self,
+        scope: &TenantScope,
+        kind: CredentialKind,
+        user: Option<UserId>,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        let mut found = Vec::new();
+        for scope in self.leaks(scope) {
+            found.extend(self.inner.credentials(&scope, kind, user, after, limit).await?);
+        }
+        if self.has(Fault::KeepsUselessSignIns) && kind == CredentialKind::SignIn {
+            let kept = self.sign_ins.lock().unwrap();
+            found = kept.values().filter(|own| own.user_id() == user).cloned().collect();
+        }
+        let found = found.into_iter().map(|own| self.damaged_credential(own)).collect();
+        Ok(self.paged(found, after.is_none(), None))
     }
 
     async fn users(
@@ -329,6 +404,27 @@ impl IdentityStore for Planted {
     ) -> Result<Vec<User>> {
         let page = self.inner.users(scope, after, limit).await?;
         Ok(self.paged(page, after.is_none(), None))
+    }
+}
+
+#[async_trait]
+impl IdempotencyStore for Planted {
+    async fn outcome(
+        &self,
+        scope: &TenantScope,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>> {
+        if self.has(Fault::ForgetsOutcomes) {
+            return Ok(None);
+        }
+        let now = now.saturating_add_micros(-i64::from(self.has(Fault::IncludesEnds)));
+        for scope in self.leaks(scope) {
+            if let Some(outcome) = self.inner.outcome(&scope, key, now).await? {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
     }
 }
 
