@@ -13,15 +13,16 @@ use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::identity::User;
+use crm_core::idempotency::Outcome;
+use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
-    Store, TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
+    IdentityStore, SearchStore, Store, TenancyStore,
 };
 use crm_core::tenancy::{Slug, Tenant};
 use crm_core::{
     ActivityId, Changes, CompanyId, ContactId, Error, Result, SystemScope, TenantId, TenantScope,
-    UserId,
+    Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -138,13 +139,33 @@ impl<S: Store + ?Sized> IdentityStore for FaultyStore<S> {
         self.reach()?.user(scope, id).await
     }
 
-    async fn principal(
+    async fn standing(
         &self,
         scope: &SystemScope,
         tenant: TenantId,
-        id: UserId,
-    ) -> Result<Option<User>> {
-        self.reach()?.principal(scope, tenant, id).await
+        of: StandingOf,
+    ) -> Result<Option<Standing>> {
+        self.reach()?.standing(scope, tenant, of).await
+    }
+
+    async fn accounts(
+        &self,
+        scope: &SystemScope,
+        name: &SignInName,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, UserId)>> {
+        self.reach()?.accounts(scope, name, limit).await
+    }
+
+    async fn credentials(
+        &self,
+        scope: &TenantScope,
+        kind: CredentialKind,
+        user: Option<UserId>,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        self.reach()?.credentials(scope, kind, user, after, limit).await
     }
 
     async fn users(
@@ -154,6 +175,18 @@ impl<S: Store + ?Sized> IdentityStore for FaultyStore<S> {
         limit: usize,
     ) -> Result<Vec<User>> {
         self.reach()?.users(scope, after, limit).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> IdempotencyStore for FaultyStore<S> {
+    async fn outcome(
+        &self,
+        scope: &TenantScope,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>> {
+        self.reach()?.outcome(scope, key, now).await
     }
 }
 

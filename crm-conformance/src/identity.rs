@@ -1,6 +1,6 @@
 //! Users.
 
-use crm_core::identity::{NewUser, UserPatch, UserStatus};
+use crm_core::identity::{NewUser, StandingOf, UserPatch, UserStatus};
 use crm_core::{ErrorKind, Patch, Principal, Role, UserId};
 
 use crate::case::cases;
@@ -21,10 +21,11 @@ cases! {
         assert_eq!(env.store.user(acme.scope(), user.id).await.unwrap(), Some(user.clone()));
         assert_eq!(env.store.user(other.scope(), user.id).await.unwrap(), None);
         let system = env.system();
-        let found = env.store.principal(system.scope(), acme_id, user.id).await.unwrap();
-        assert_eq!(found, Some(user.clone()));
-        let found = env.store.principal(system.scope(), other_id, user.id).await.unwrap();
-        assert_eq!(found, None);
+        let of = StandingOf::User(user.id);
+        let found = env.store.standing(system.scope(), acme_id, of).await.unwrap();
+        assert_eq!(found.and_then(|standing| standing.user), Some(user.clone()));
+        let found = env.store.standing(system.scope(), other_id, of).await.unwrap();
+        assert_eq!(found.and_then(|standing| standing.user), None);
         let users = env.store.users(other.scope(), None, ALL).await.unwrap();
         assert!(users.contains(&namesake) && !users.contains(&user), "{users:?}");
 

@@ -1,5 +1,6 @@
 //! Tenants.
 
+use crm_core::identity::StandingOf;
 use crm_core::tenancy::{Slug, Tenant};
 use crm_core::{ErrorKind, TenantId};
 
@@ -21,11 +22,13 @@ cases! {
         assert_eq!(found.as_ref(), Some(&tenant), "by slug");
         let found = env.store.tenant_by_slug(system.scope(), &other.slug).await.unwrap();
         assert_eq!(found, Some(other), "the other one by its slug");
-        let found = env.store.principal(system.scope(), tenant.id, owner.id).await.unwrap();
-        assert_eq!(found, Some(owner), "its owner");
+        let of = StandingOf::User(owner.id);
+        let standing = env.store.standing(system.scope(), tenant.id, of).await.unwrap().unwrap();
+        assert_eq!((standing.tenant, standing.user), (tenant, Some(owner)), "its owner");
 
         let unknown = TenantId::from_uuid(uuid::Uuid::from_u128(1));
         assert_eq!(env.store.tenant(system.scope(), unknown).await.unwrap(), None);
+        assert_eq!(env.store.standing(system.scope(), unknown, of).await.unwrap(), None);
         let unknown: Slug = "nobody".parse().unwrap();
         assert_eq!(env.store.tenant_by_slug(system.scope(), &unknown).await.unwrap(), None);
     }

@@ -20,6 +20,7 @@ use crm_core::{Error, ErrorKind, Id, IdKind, Session};
 use schemars::JsonSchema;
 
 use crate::App;
+use crate::limits;
 use crate::openapi::{parameters, problem_responses, secured};
 use crate::problem::Problem;
 use crate::request::Framed;
@@ -70,8 +71,17 @@ async fn authenticated(parts: &Parts, app: &App) -> Result<Session, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(missing().into());
     }
-    let session = app.crm.identity(framed.arrival.clone()).authenticate(token.trim()).await?;
+    let session = match app.crm.identity(framed.arrival.clone()).authenticate(token.trim()).await {
+        Ok(session) => session,
+        Err(error) => {
+            if error.kind() == ErrorKind::Unauthenticated {
+                limits::count_stranger(app, framed).await?;
+            }
+            return Err(error.into());
+        }
+    };
     framed.came_from(session.scope());
+    limits::count_caller(app, framed, session.scope()).await?;
     Ok(session)
 }
 

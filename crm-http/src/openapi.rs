@@ -9,7 +9,7 @@ use aide::axum::ApiRouter;
 use aide::generate::GenContext;
 use aide::openapi::{
     Header, HeaderStyle, Info, MediaType, OpenApi, Operation, ParameterSchemaOrContent,
-    ReferenceOr, Response, SchemaObject, SecurityScheme, Tag,
+    ReferenceOr, Response, SchemaObject, SecurityScheme, Server, Tag,
 };
 use aide::transform::TransformOperation;
 use axum::Router;
@@ -84,6 +84,8 @@ pub(crate) fn finish(routes: impl FnOnce() -> ApiRouter<App>) -> (Router<App>, V
             ..Info::default()
         },
         tags: Section::ALL.iter().map(|section| section.tag()).collect(),
+        // Relative to where the document lies, so that it is right under any prefix.
+        servers: vec![Server { url: ".".to_owned(), ..Server::default() }],
         ..OpenApi::default()
     };
     let routes = routes().finish_api_with(&mut document, |api| {
@@ -117,6 +119,7 @@ pub(crate) enum Section {
     ApiKeys,
     Tenant,
     Audit,
+    Operations,
 }
 
 impl Section {
@@ -129,6 +132,7 @@ impl Section {
         Section::ApiKeys,
         Section::Tenant,
         Section::Audit,
+        Section::Operations,
     ];
 
     const fn name(self) -> &'static str {
@@ -145,6 +149,7 @@ impl Section {
             Section::ApiKeys => ("api-keys", "How programs come in."),
             Section::Tenant => ("tenant", "The tenant itself."),
             Section::Audit => ("audit", "Who did what to which record."),
+            Section::Operations => ("operations", "What operators and other services ask."),
         }
     }
 

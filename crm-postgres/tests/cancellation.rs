@@ -27,7 +27,7 @@ use crm_core::contacts::search::{CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
-use crm_core::identity::{NewUser, UserPatch};
+use crm_core::identity::{NewUser, StandingOf, UserPatch};
 use crm_core::ports::{
     AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore, Store,
     TenancyStore,
@@ -80,7 +80,11 @@ const OPERATIONS: &[(&str, Operation)] = &operations! { |world, number|
     tenant_by_slug: world.system.tenant(&"acme".parse()?),
     tenants: world.system.tenants(None, 5),
     create_tenant: world.system.create_tenant(new_tenant(&format!("t{number}"))),
-    principal: world.store.principal(world.system.scope(), world.session.scope().tenant(), world.user),
+    standing: world.store.standing(
+        world.system.scope(),
+        world.session.scope().tenant(),
+        StandingOf::User(world.user),
+    ),
     user: world.session.users().get(world.user),
     users: world.session.users().list(&Page::first(5)),
     create_user: world.session.users().create(NewUser {

@@ -74,7 +74,8 @@ enum Case {
     Never,
     /// One was set and its transaction is over, which leaves an empty text.
     NoLonger,
-    /// Work across tenants, which may read the list of tenants and nothing else.
+    /// Work across tenants, which may read the list of tenants, and what users sign in with, and nothing
+    /// else.
     System,
 }
 
@@ -260,6 +261,7 @@ impl Matrix {
 /// Whether this is what isolation and the rights allow.
 fn is_right(table: &Table, deed: Deed, case: Case, outcome: &Outcome, granted: bool) -> bool {
     let is_tenants = table.name == "crm.tenants";
+    let is_looked_up = is_tenants || table.name == "crm.sign_in_names";
     if case == Case::Own {
         // The tenant's own record is there already, and its slug is the one value that is unique
         // among all tenants.
@@ -285,7 +287,7 @@ fn is_right(table: &Table, deed: Deed, case: Case, outcome: &Outcome, granted: b
         };
     }
     match deed {
-        Deed::Select if is_tenants && case == Case::System => *outcome == Outcome::Rows(1),
+        Deed::Select if is_looked_up && case == Case::System => *outcome == Outcome::Rows(1),
         Deed::Select => *outcome == Outcome::Rows(0),
         Deed::Update
         | Deed::UpdateReturning
@@ -432,6 +434,19 @@ async fn the_matrix_sees_what_leaks() {
             "alter policy own_tenant_update on crm.tenants using (true) with check (true)",
             "crm.tenants Update System",
         ),
+        (
+            "alter policy own_tenant_insert on crm.sign_in_names with check (true)",
+            "crm.sign_in_names Insert Other",
+        ),
+        (
+            "alter policy own_tenant_or_system on crm.sign_in_names using (true)",
+            "crm.sign_in_names Select Never",
+        ),
+        (
+            "alter policy own_tenant on crm.credentials using (true)",
+            "crm.credentials Select System",
+        ),
+        ("alter policy own_tenant on crm.outcomes using (true)", "crm.outcomes Update NoLonger"),
         ("create unique index on crm.users (email_key)", "crm.users Probe Own"),
         (
             "alter table crm.activities drop constraint activities_contact_fkey",

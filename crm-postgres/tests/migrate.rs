@@ -121,7 +121,7 @@ async fn two_schemas_in_one_database_know_nothing_of_each_other() {
     let write = |schema: &str, setting: &str| {
         format!(
             "begin; select set_config('{setting}.tenant_id', '{TENANT}', true); \
-             insert into {schema}.tenants (tenant_id, slug, doc) values ('{TENANT}', 'acme', '{{}}'); commit"
+             insert into {schema}.tenants (tenant_id, slug, version, doc) values ('{TENANT}', 'acme', 1, '{{}}'); commit"
         )
     };
     run(&mut app, write("crm_other", "crm_other")).await;
@@ -252,7 +252,7 @@ async fn positions_of_a_restored_dump_do_not_run_backwards() {
     run(
         &mut admin,
         format!(
-            "insert into crm.tenants values ('{TENANT}', 'acme', '{{}}');
+            "insert into crm.tenants values ('{TENANT}', 'acme', 1, '{{}}');
              insert into crm.events values
                  ('{TENANT}', {position}, gen_random_uuid(), 'e', now(), 'a', 'r', 'c', '{TENANT}', '{{}}'),
                  ('{TENANT}', 7, gen_random_uuid(), 'e', now(), 'a', 'r', 'c', '{TENANT}', '{{}}')"

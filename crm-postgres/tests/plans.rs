@@ -124,7 +124,7 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
         .unwrap();
     let sql = format!(
         "insert into crm.tenants
-             select md5('tenant' || n)::uuid, 'other-' || n, doc
+             select md5('tenant' || n)::uuid, 'other-' || n, 1, doc
              from crm.tenants, generate_series(1, 5000) as n where tenant_id = '{tenant}';
          insert into crm.users
              select '{tenant}', md5('user' || n)::uuid, 'user' || n || '@example.com', 1, doc

@@ -20,10 +20,10 @@ use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighb
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
-use crm_core::identity::NewUser;
+use crm_core::identity::{CredentialKind, NewUser, SignInName, StandingOf};
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
-    Store, TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
+    IdentityStore, SearchStore, Store, TenancyStore,
 };
 use crm_core::{Changes, Role};
 use crm_postgres::{Options, PostgresStore, Protocol};
@@ -37,7 +37,11 @@ const PREPARED_AND_SIMPLE: &str = "
     tenant by id               1 1
     tenant by slug             1 1
     tenants                    1 1
-    principal                  1 1
+    standing of a user         1 1
+    standing of a credential   1 1
+    accounts                   1 1
+    credentials                1 1
+    outcome                    1 1
     user                       1 1
     users                      1 1
     company                    1 1
@@ -67,7 +71,8 @@ const PREPARED_AND_SIMPLE: &str = "
     audit of a record          1 1
     events                     1 1
     events after a position    1 1
-    open a session             2 2
+    open a session             1 1
+    open it again              0 0
     create a contact           1 1
     update a contact           2 2
     delete a contact           2 2
@@ -120,7 +125,17 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         m.count("tenant by id", store.tenant(system.scope(), scope.tenant())).await;
         m.count("tenant by slug", system.tenant(&"acme".parse().unwrap())).await;
         m.count("tenants", system.tenants(None, 5)).await;
-        m.count("principal", store.principal(system.scope(), scope.tenant(), user.id)).await;
+        let by_user = StandingOf::User(user.id);
+        m.count("standing of a user", store.standing(system.scope(), scope.tenant(), by_user))
+            .await;
+        let by_id = StandingOf::Credential(user.id.as_uuid());
+        m.count("standing of a credential", store.standing(system.scope(), scope.tenant(), by_id))
+            .await;
+        let name = SignInName::of_email(&user.email);
+        m.count("accounts", store.accounts(system.scope(), &name, 5)).await;
+        let kind = CredentialKind::SignIn;
+        m.count("credentials", store.credentials(scope, kind, Some(user.id), None, 5)).await;
+        m.count("outcome", store.outcome(scope, "key", user.created_at)).await;
         m.count("user", store.user(scope, user.id)).await;
         m.count("users", store.users(scope, None, 5)).await;
         m.count("company", store.company(scope, company.id)).await;
@@ -185,7 +200,9 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         let after = events[2].position;
         m.count("events after a position", store.events_after(scope, after, 5)).await;
         let principal = crm_core::Principal::User { tenant: scope.tenant(), user: user.id };
-        m.count("open a session", crm.session(principal)).await;
+        let other_node = tenants::crm(store);
+        m.count("open a session", other_node.session(principal)).await;
+        m.count("open it again", other_node.session(principal)).await;
 
         // A read for the decision, and the commit.
         let contacts = session.contacts();

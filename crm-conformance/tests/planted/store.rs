@@ -14,11 +14,12 @@ use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Deleted};
 use crm_core::events::{EventName, EventPosition, RecordedEvent};
-use crm_core::identity::User;
+use crm_core::idempotency::Outcome;
+use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore,
-    Store, TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
+    IdentityStore, SearchStore, Store, TenancyStore,
 };
 use crm_core::tenancy::{Slug, Tenant};
 use crm_core::{
@@ -239,6 +240,8 @@ impl Store for Planted {
                     self.old_keys.lock().unwrap().extend(keys);
                 }
                 Write::InsertTenant(_)
+                | Write::UpdateTenant { .. }
+                | Write::PutCredential { .. }
                 | Write::InsertUser(_)
                 | Write::UpdateUser { .. }
                 | Write::UpdateCompany { .. }
@@ -312,13 +315,33 @@ impl IdentityStore for Planted {
         Ok(None)
     }
 
-    async fn principal(
+    async fn standing(
         &self,
         scope: &SystemScope,
         tenant: TenantId,
-        id: UserId,
-    ) -> Result<Option<User>> {
-        self.inner.principal(scope, tenant, id).await
+        of: StandingOf,
+    ) -> Result<Option<Standing>> {
+        self.inner.standing(scope, tenant, of).await
+    }
+
+    async fn accounts(
+        &self,
+        scope: &SystemScope,
+        name: &SignInName,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, UserId)>> {
+        self.inner.accounts(scope, name, limit).await
+    }
+
+    async fn credentials(
+        &self,
+        scope: &TenantScope,
+        kind: CredentialKind,
+        user: Option<UserId>,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        self.inner.credentials(scope, kind, user, after, limit).await
     }
 
     async fn users(
@@ -329,6 +352,18 @@ impl IdentityStore for Planted {
     ) -> Result<Vec<User>> {
         let page = self.inner.users(scope, after, limit).await?;
         Ok(self.paged(page, after.is_none(), None))
+    }
+}
+
+#[async_trait]
+impl IdempotencyStore for Planted {
+    async fn outcome(
+        &self,
+        scope: &TenantScope,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>> {
+        self.inner.outcome(scope, key, now).await
     }
 }
 

@@ -199,15 +199,8 @@ impl ApiKeys<'_> {
     /// `forbidden`; `step_up_required`; `not_found`; `unavailable` or `internal` from the store.
     pub async fn revoke(&self, id: ApiKeyId) -> Result<()> {
         let attempt = || async {
-            let permit = self.session.authorize::<ManageApiKeys>()?;
-            let scope = permit.scope();
-            let system = SystemScope::new("revoke an API key", scope.request_id().clone());
-            let of = StandingOf::Credential(id.as_uuid());
-            let standing = self.session.store().standing(&system, scope.tenant(), of).await?;
-            let credential = standing.and_then(|standing| standing.credential);
-            let Some(Credential::ApiKey(key)) = credential else {
-                return Err(Error::not_found("API key"));
-            };
+            let (_, key) =
+                self.session.authorize_on::<ManageApiKeys, _>("API key", self.load(id)).await?;
             if key.revoked_at.is_some() {
                 return Ok(());
             }
@@ -219,6 +212,18 @@ impl ApiKeys<'_> {
             self.session.commit(changes).await
         };
         self.session.run("api_keys.revoke", self.session.retry_contended(false, attempt)).await
+    }
+
+    async fn load(&self, id: ApiKeyId) -> Result<Option<ApiKey>> {
+        let scope = self.session.scope();
+        let system = SystemScope::new("revoke an API key", scope.request_id().clone());
+        let of = StandingOf::Credential(id.as_uuid());
+        let standing = self.session.store().standing(&system, scope.tenant(), of).await?;
+        Ok(match standing.and_then(|standing| standing.credential) {
+            Some(Credential::ApiKey(key)) => Some(key),
+            Some(Credential::Authenticators(_) | Credential::SignIn(_) | Credential::Link(_))
+            | None => None,
+        })
     }
 }
 

@@ -65,7 +65,18 @@ pub(crate) fn check_password(
         words.extend(parts.filter(|part| part.chars().count() > 2).map(str::to_owned));
         words.push(folded);
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    // The estimate below takes a word between others for much, however near it is at hand.
+    let others = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .fold(fold(password.reveal()), |left, word| left.replace(word, " "));
+    if others.chars().filter(|c| c.is_alphanumeric()).count() < least / 2 && others.contains(' ') {
+        let message = "this password is made of the person's own name, address or company; \
+                       several words that do not belong together are harder to guess";
+        return Err(FieldError::new(field, "password_too_common", message));
+    }
     let entropy = zxcvbn::zxcvbn(password.reveal(), &words);
     if entropy.guesses_log10() < MIN_GUESSES_LOG10 {
         let mut message = "this password is among the first that somebody would try".to_owned();
@@ -154,10 +165,12 @@ fn compare(password: &str, hash: &str) -> Verdict {
 pub(crate) fn is_known_hash(hash: &str) -> bool {
     if hash.starts_with("$argon2") {
         return PasswordHash::new(hash).is_ok_and(|hash| {
-            Params::try_from(&hash).is_ok_and(|params| {
-                // A foreign hash must not be a way to take the machine's memory.
-                params.m_cost() <= 256 * 1024 && params.t_cost() <= 16
-            })
+            let whole = hash.salt.is_some() && hash.hash.is_some();
+            whole
+                && Params::try_from(&hash).is_ok_and(|params| {
+                    // A foreign hash must not be a way to take the machine's memory.
+                    params.m_cost() <= 256 * 1024 && params.t_cost() <= 16
+                })
         });
     }
     let cost = hash.get(4..6).and_then(|cost| cost.parse::<u32>().ok());

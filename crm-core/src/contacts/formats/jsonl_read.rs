@@ -110,6 +110,8 @@ fn contact(line: &str) -> Result<NewContact, Vec<FieldError>> {
         };
         refused.extend(taken.err());
     }
+    // However the host's other crates have JSON keep its keys.
+    refused.sort_by(|a, b| a.field.cmp(&b.field));
     if refused.is_empty() { Ok(contact) } else { Err(refused) }
 }
 
