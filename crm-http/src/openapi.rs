@@ -83,9 +83,9 @@ pub(crate) fn finish(routes: impl FnOnce() -> ApiRouter<App>) -> (Router<App>, V
             description: Some(ABOUT.to_owned()),
             ..Info::default()
         },
+        tags: Section::ALL.iter().map(|section| section.tag()).collect(),
         // Relative to where the document lies, so that it is right under any prefix.
         servers: vec![Server { url: ".".to_owned(), ..Server::default() }],
-        tags: Section::ALL.iter().map(|section| section.tag()).collect(),
         ..OpenApi::default()
     };
     let routes = routes().finish_api_with(&mut document, |api| {
@@ -119,6 +119,7 @@ pub(crate) enum Section {
     ApiKeys,
     Tenant,
     Audit,
+    Operations,
 }
 
 impl Section {
@@ -131,6 +132,7 @@ impl Section {
         Section::ApiKeys,
         Section::Tenant,
         Section::Audit,
+        Section::Operations,
     ];
 
     const fn name(self) -> &'static str {
@@ -147,6 +149,7 @@ impl Section {
             Section::ApiKeys => ("api-keys", "How programs come in."),
             Section::Tenant => ("tenant", "The tenant itself."),
             Section::Audit => ("audit", "Who did what to which record."),
+            Section::Operations => ("operations", "What operators and other services ask."),
         }
     }
 

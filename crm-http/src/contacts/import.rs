@@ -1,7 +1,5 @@
 //! Contacts from a file.
 
-use std::marker::PhantomData;
-
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, RequestBody, Response as ResponseDoc};
@@ -143,5 +141,5 @@ pub(super) async fn import(
             Made { json, replayed: false }
         }
     };
-    Ok(DoneOnce(made, PhantomData))
+    Ok(DoneOnce::of(made))
 }
