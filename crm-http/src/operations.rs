@@ -6,7 +6,7 @@ use aide::OperationOutput;
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use aide::generate::GenContext;
-use aide::openapi::{OpenApi, Operation, Response as ResponseDoc, Server};
+use aide::openapi::{Operation, Response as ResponseDoc};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -15,6 +15,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::extract::Public;
 use crate::request::Began;
@@ -38,12 +39,11 @@ pub(crate) fn routes() -> ApiRouter<App> {
 }
 
 /// The document itself, and the pages that show it.
-pub(crate) fn document_routes(mut document: OpenApi, config: &Config) -> Router<App> {
-    if let Some(url) = &config.public_url {
-        document.servers = vec![Server { url: url.clone(), ..Server::default() }];
+pub(crate) fn document_routes(mut document: Value, config: &Config) -> Router<App> {
+    if let (Some(url), Some(document)) = (&config.public_url, document.as_object_mut()) {
+        document.insert("servers".to_owned(), json!([{ "url": url }]));
     }
-    let document = serde_json::to_string(&document).unwrap_or_default();
-    let document = axum::body::Bytes::from(document);
+    let document = axum::body::Bytes::from(document.to_string());
     Router::new()
         .route(
             "/openapi.json",
