@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::identity::NewUser;
+use crm_core::identity::{Arrival, Identity, NewUser, PasswordSignIn, Registration};
 use crm_core::ports::Store;
 use crm_core::tenancy::{NewTenant, System};
 use crm_core::{Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session};
@@ -44,6 +44,11 @@ impl Env {
         self.crm.system("prove what the store does").unwrap()
     }
 
+    /// The way in, as from a program of this name.
+    pub(crate) fn identity(&self, user_agent: &str) -> Identity {
+        identity(&self.crm, user_agent)
+    }
+
     /// The operator's session in a new tenant.
     pub(crate) async fn tenant(&self, slug: &str) -> Session {
         let system = self.system();
@@ -77,6 +82,33 @@ impl Env {
         self.store.events_after(session.scope(), EventPosition::START, ALL).await.unwrap()
     }
 }
+
+pub(crate) fn identity(crm: &Crm, user_agent: &str) -> Identity {
+    crm.identity(Arrival {
+        request_id: crm.new_request_id().unwrap(),
+        address: None,
+        user_agent: Some(user_agent.to_owned()),
+    })
+}
+
+/// What the owner of a tenant of this name signs up with; see [`sign_in`].
+pub(crate) fn registration(company_name: &str) -> Registration {
+    Registration {
+        company_name: company_name.to_owned(),
+        full_name: "Ada Lovelace".to_owned(),
+        email: format!("ada@{company_name}.example"),
+        password: PASSWORD.into(),
+        default_region: None,
+    }
+}
+
+/// How the owner of a [`registration`] signs in.
+pub(crate) fn sign_in(company_name: &str) -> PasswordSignIn {
+    let email = format!("ada@{company_name}.example");
+    PasswordSignIn { email, password: PASSWORD.into(), tenant: None }
+}
+
+const PASSWORD: &str = "tangerine ledger boat";
 
 pub(crate) fn new_tenant(slug: &str) -> NewTenant {
     NewTenant {

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::changes::Changes;
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
@@ -10,18 +13,19 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{TenantId, UserId};
 use crate::idempotency::Running;
 use crate::identity::{
-    Arrival, Identity, JsonWebKeySet, SignInPolicy, Standing, StandingOf, TokenAlgorithm, TokenKey,
-    TokenKeys, User, UserStatus,
+    Arrival, Identity, JsonWebKeySet, Secret, SignInPolicy, Standing, StandingOf, TokenAlgorithm,
+    TokenKey, TokenKeys, User, UserStatus,
 };
 use crate::key_ring::KeyRing;
 use crate::ports::{
-    Clock, Limits, LocalLimits, Randomness, Store, SystemClock, SystemRandomness, WorkerThreads,
-    Workers,
+    Allowance, Clock, Limits, LocalLimits, Quota, Randomness, Store, SystemClock, SystemRandomness,
+    WorkerThreads, Workers,
 };
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
 use crate::standing::{Standings, Touched};
 use crate::tenancy::{System, Tenant};
+use crate::time::Timestamp;
 
 /// A CRM over a store. Cheap to clone; one serves every tenant and every task.
 ///
@@ -138,6 +142,22 @@ impl Crm {
         &self.core.policy
     }
 
+    /// The present moment, by the clock of this CRM.
+    pub fn now(&self) -> Timestamp {
+        self.core.env.now()
+    }
+
+    /// 256 random bits as text, for a front door that needs something nobody can foresee.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when there is no randomness.
+    pub fn new_secret(&self) -> Result<Secret> {
+        let mut bytes = [0; 32];
+        self.core.env.fill(&mut bytes)?;
+        Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
@@ -187,6 +207,28 @@ impl Crm {
         let scope = SystemScope::new(reason, self.new_request_id()?);
         tracing::info!(reason, request_id = scope.request_id().as_str(), "the operator works");
         Ok(System::new(Arc::clone(&self.core), scope))
+    }
+
+    /// Whether the store answers: a small question to it, for a front door that is asked whether it is
+    /// ready. How long it may take, the host decides.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` or `internal` from the store.
+    pub async fn check(&self) -> Result<()> {
+        let system = SystemScope::new("look whether the store answers", self.new_request_id()?);
+        let asked = self.core.store.tenants(&system, None, 1).await;
+        asked.map(drop).map_err(|error| error.in_operation("crm.check"))
+    }
+
+    /// Takes one of what `quota` allows for `key`, for a front door that counts requests. The core's own
+    /// keys have other beginnings than `http:`.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when the count cannot be reached.
+    pub async fn take(&self, key: &str, quota: Quota) -> Result<Allowance> {
+        self.core.limits.take(key, quota, self.core.env.now()).await
     }
 
     /// A request id, for a front door that was given none.

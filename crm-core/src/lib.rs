@@ -10,7 +10,10 @@
 //! | [`contacts()`](Session::contacts) | make, get, update, delete, restore, list, count, [search](contacts::Contacts::search), [import](contacts::import), [export](contacts::export) |
 //! | [`companies()`](Session::companies) | make, get, find, update, list |
 //! | [`activities()`](Session::activities) | log, list, a contact's timeline, statistics |
-//! | [`users()`](Session::users) | make, get, update, list |
+//! | [`users()`](Session::users) | make and invite, get, update, list |
+//! | [`account()`](Session::account) | password, second factor and sessions of who is signed in |
+//! | [`api_keys()`](Session::api_keys) | make, list, revoke |
+//! | [`tenant()`](Session::tenant) | the tenant's settings |
 //! | [`events()`](Session::events), [`audit()`](Session::audit) | read what happened, and who did it |
 //!
 //! ```
@@ -78,6 +81,7 @@ mod session;
 mod standing;
 pub mod tenancy;
 pub mod text;
+mod tickets;
 mod time;
 mod workers;
 

@@ -12,12 +12,13 @@ use crate::companies::Companies;
 use crate::contacts::Contacts;
 use crate::crm::Core;
 use crate::env::Env;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::idempotency::Pending;
 use crate::identity::{Account, ApiKeys, Users};
 use crate::ports::Store;
 use crate::scope::TenantScope;
+use crate::tenancy::TenantSettings;
 
 /// One actor at work in one tenant: the way to everything that the tenant has.
 ///
@@ -82,6 +83,11 @@ impl Session {
         Users { session: self }
     }
 
+    /// The tenant's settings.
+    pub fn tenant(&self) -> TenantSettings<'_> {
+        TenantSettings { session: self }
+    }
+
     /// The account of the user who is signed in.
     pub fn account(&self) -> Account<'_> {
         Account { session: self }
@@ -109,6 +115,24 @@ impl Session {
     /// `forbidden`, naming the action and the role it needs.
     pub fn authorize<A: Action>(&self) -> Result<Permit<A>> {
         authorize(&self.scope)
+    }
+
+    /// Asks whether the actor may do `A` to the record that `look` finds, and gives both.
+    ///
+    /// Who may not is told of a record that is not there what everybody is told: that there is no such
+    /// `what`, whether it is missing or another tenant's.
+    pub(crate) async fn authorize_on<A: Action, T>(
+        &self,
+        what: &'static str,
+        look: impl Future<Output = Result<Option<T>>>,
+    ) -> Result<(Permit<A>, T)> {
+        let permit = match self.authorize::<A>() {
+            // A session that only reads says so, whatever it is asked to change.
+            Err(error) if error.kind() == ErrorKind::Conflict => return Err(error),
+            permit => permit,
+        };
+        let record = look.await?.ok_or_else(|| Error::not_found(what))?;
+        Ok((permit?, record))
     }
 
     pub(crate) fn core(&self) -> &Core {

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 
@@ -81,13 +81,34 @@ impl Workers for WorkerThreads {
     }
 }
 
+/// A computation that waits for its turn, as the metrics show it.
+struct Waiting(Instant);
+
+impl Waiting {
+    #[expect(clippy::disallowed_methods, reason = "durations are measured by the monotonic clock")]
+    fn begin() -> Self {
+        metrics::gauge!("crm_password_hashes_waiting").increment(1);
+        Waiting(Instant::now())
+    }
+}
+
+impl Drop for Waiting {
+    #[expect(clippy::disallowed_methods, reason = "durations are measured by the monotonic clock")]
+    fn drop(&mut self) {
+        metrics::gauge!("crm_password_hashes_waiting").decrement(1);
+        metrics::histogram!("crm_password_hash_wait_seconds").record(self.0.elapsed());
+    }
+}
+
 /// Runs `compute` on the workers and waits for what it gives.
 pub(crate) async fn offload<T: Send + 'static>(
     workers: &dyn Workers,
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     let (answer, done) = oneshot::channel();
+    let waiting = Waiting::begin();
     workers.submit(Box::new(move || {
+        drop(waiting);
         // Nobody waits any more: the place in the queue is given to the next.
         if !answer.is_canceled() {
             let _ = answer.send(compute());

@@ -1,29 +1,64 @@
 //! What a host or an operator decides.
 
+use std::time::Duration;
+
+use crm_core::ports::Quota;
+
+use crate::address::{Network, ProxyHeader};
+use crate::cors::Origins;
+
 /// How the CRM behaves over HTTP.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Who may make a tenant.
-    pub registrations: Registrations,
     /// Bytes of the largest JSON body; 1 MiB where nothing is said.
     pub body_limit: usize,
-}
-
-/// Who may make a tenant over HTTP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Registrations {
-    /// Everybody.
-    Open,
-    /// Nobody: tenants are made by the operator.
-    #[default]
-    Closed,
-    /// Who has an invitation of the operator's.
-    Invitation,
+    /// Bytes of the largest file to import, which is streamed; 1 GiB where nothing is said.
+    pub import_limit: usize,
+    /// How long a request may take to be answered; 30 s where nothing is said. A reply that is streamed
+    /// has begun by then, and an upload may take longer as long as it does not stand still.
+    pub time_limit: Duration,
+    /// The URL under which the outside sees the router, where it is known. An `https` one makes browsers
+    /// stay with it (RFC 6797).
+    pub public_url: Option<String>,
+    /// The web pages whose scripts may call; none where nothing is said.
+    pub cors_origins: Origins,
+    /// Proxies whose word on the caller's address counts; none where nothing is said.
+    pub trusted_proxies: Vec<Network>,
+    /// How these proxies tell it.
+    pub proxy_header: ProxyHeader,
+    /// Requests of each user and each API key, `None` for any number; 600 in 10 s where nothing is said.
+    pub per_caller: Option<Quota>,
+    /// Requests from each address that nobody answers for, `None` for any number; 120 in 10 s where nothing
+    /// is said.
+    pub per_address: Option<Quota>,
+    /// The providers of identities that people may sign in with.
+    #[cfg(feature = "oidc")]
+    pub oidc: Vec<std::sync::Arc<crate::OidcProvider>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { registrations: Registrations::default(), body_limit: 1024 * 1024 }
+        let ten_seconds = Duration::from_secs(10);
+        Config {
+            body_limit: 1024 * 1024,
+            import_limit: 1024 * 1024 * 1024,
+            time_limit: Duration::from_secs(30),
+            public_url: None,
+            cors_origins: Origins::default(),
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
+            per_caller: Some(Quota::per(600, ten_seconds)),
+            per_address: Some(Quota::per(120, ten_seconds)),
+            #[cfg(feature = "oidc")]
+            oidc: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether the outside speaks to the router over TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 }

@@ -1,54 +1,51 @@
 //! Signing up, in and out; one's own account.
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{delete, get, post};
-use axum::Json;
-use axum::http::StatusCode;
+use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::response::NoContent;
+use crm_core::SignInKind;
 use crm_core::access::ManageOwnAccount;
 use crm_core::identity::{
     ChangePassword, Me, PasswordSignIn, Registered, Registration, Secret, SignInInfo, SignedIn,
     Tokens,
 };
-use crm_core::{Error, ErrorKind, SignInKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::App;
-use crate::config::Registrations;
-use crate::extract::{Body, Caller, CallerOn, PathId, Public};
+use crate::extract::{Body, Caller, CallerOn, NoParams, PathId, Public};
+use crate::openapi::{Section, about};
 use crate::problem::Problem;
-use axum::extract::State;
+use crate::reply::{Made201, Reply};
+
+const IDENTITY: Section = Section::Identity;
 
 pub(crate) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
-        .api_route("/auth/register", post(register))
-        .api_route("/auth/login", post(login))
-        .api_route("/auth/refresh", post(refresh))
-        .api_route("/auth/logout", post(logout))
-        .api_route("/auth/me", get(me))
-        .api_route("/auth/password", post(change_password))
-        .api_route("/auth/sessions", get(sessions))
-        .api_route("/auth/sessions/{id}", delete(end_session))
+        .api_route("/auth/register", post_with(register, about(IDENTITY, "register", "Make a tenant and its owner", "403 where the operator makes the tenants; 409 `already_exists` where somebody took the name at the same moment; 422 with one entry for each refused value; 429 after too many.")))
+        .api_route("/auth/login", post_with(login, about(IDENTITY, "signIn", "Sign in with a password", "401 for an unknown address, a wrong password and a disabled user alike, `second_factor_required` where a code is missing; 409 `conflict` where `tenant` must say which; 429 after too many wrong attempts.")))
+        .api_route("/auth/refresh", post_with(refresh, about(IDENTITY, "refreshTokens", "Take the next pair of tokens", "401 for a token that is none or is over; `token_reused` for one that was used before, which ends all that came from its sign-in.")))
+        .api_route("/auth/logout", post_with(logout, about(IDENTITY, "signOut", "Sign out", "The access token stops working at once.")))
+        .api_route("/auth/me", get_with(me, about(IDENTITY, "getMe", "Say who is signed in", "With all that they may do.")))
+        .api_route("/auth/password", post_with(change_password, about(IDENTITY, "changePassword", "Change the password", "All other sessions end. 422 where the current password is wrong or the new one is weak; 429 after too many wrong attempts.")))
+        .api_route("/auth/sessions", get_with(sessions, about(IDENTITY, "listSessions", "List one's own sessions", "Those that have not ended, oldest first.")))
+        .api_route("/auth/sessions/{id}", delete_with(end_session, about(IDENTITY, "endSession", "End one of one's own sessions", "404 where the caller has no such session.")))
 }
 
 async fn register(
-    State(app): State<App>,
     public: Public,
+    _: NoParams,
     body: Body<Registration>,
-) -> Result<(StatusCode, Json<Registered>), Problem> {
-    match app.config.registrations {
-        Registrations::Open => {}
-        Registrations::Closed | Registrations::Invitation => {
-            let message = "new tenants are made by the operator of this server";
-            return Err(Error::new(ErrorKind::Forbidden, message).into());
-        }
-    }
-    Ok((StatusCode::CREATED, Json(public.identity.register(body.value).await?)))
+) -> Result<Made201<Registered>, Problem> {
+    Ok(Made201(public.identity.register(body.value).await?))
 }
 
-async fn login(public: Public, body: Body<PasswordSignIn>) -> Result<Json<SignedIn>, Problem> {
-    Ok(Json(public.identity.sign_in(body.value).await?))
+async fn login(
+    public: Public,
+    _: NoParams,
+    body: Body<PasswordSignIn>,
+) -> Result<Reply<SignedIn>, Problem> {
+    Ok(Reply(public.identity.sign_in(body.value).await?))
 }
 
 /// A refresh token.
@@ -59,8 +56,12 @@ struct Refresh {
     refresh_token: Secret,
 }
 
-async fn refresh(public: Public, body: Body<Refresh>) -> Result<Json<Tokens>, Problem> {
-    Ok(Json(public.identity.refresh(&body.value.refresh_token).await?))
+async fn refresh(
+    public: Public,
+    _: NoParams,
+    body: Body<Refresh>,
+) -> Result<Reply<Tokens>, Problem> {
+    Ok(Reply(public.identity.refresh(&body.value.refresh_token).await?))
 }
 
 /// What to end.
@@ -74,18 +75,20 @@ struct Logout {
 
 async fn logout(
     caller: Caller<ManageOwnAccount>,
+    _: NoParams,
     body: Body<Logout>,
 ) -> Result<NoContent, Problem> {
     caller.session.account().sign_out(body.value.refresh_token.as_ref()).await?;
     Ok(NoContent)
 }
 
-async fn me(caller: Caller<ManageOwnAccount>) -> Result<Json<Me>, Problem> {
-    Ok(Json(caller.session.account().me().await?))
+async fn me(caller: Caller<ManageOwnAccount>, _: NoParams) -> Result<Reply<Me>, Problem> {
+    Ok(Reply(caller.session.account().me().await?))
 }
 
 async fn change_password(
     caller: Caller<ManageOwnAccount>,
+    _: NoParams,
     body: Body<ChangePassword>,
 ) -> Result<NoContent, Problem> {
     caller.session.account().change_password(body.value).await?;
@@ -99,12 +102,16 @@ struct Sessions {
     items: Vec<SignInInfo>,
 }
 
-async fn sessions(caller: Caller<ManageOwnAccount>) -> Result<Json<Sessions>, Problem> {
-    Ok(Json(Sessions { items: caller.session.account().sessions().await? }))
+async fn sessions(
+    caller: Caller<ManageOwnAccount>,
+    _: NoParams,
+) -> Result<Reply<Sessions>, Problem> {
+    Ok(Reply(Sessions { items: caller.session.account().sessions().await? }))
 }
 
 async fn end_session(
     caller: CallerOn<ManageOwnAccount>,
+    _: NoParams,
     PathId(id): PathId<SignInKind>,
 ) -> Result<NoContent, Problem> {
     caller.session.account().end_session(id).await?;

@@ -13,10 +13,19 @@
 //! A handler's signature says who may call it: it takes a [`Caller`](extract::Caller) of an action, a
 //! [`CallerOn`](extract::CallerOn) of an action on one record, or is [`Public`](extract::Public).
 
+mod activities;
+mod address;
+mod api_keys;
+mod audit;
+mod companies;
 mod config;
 mod contacts;
+mod cors;
+mod docs;
 pub mod extract;
 mod identity;
+mod limits;
+mod metrics;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod openapi;
@@ -24,13 +33,19 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
+mod users;
 
 use aide::axum::ApiRouter;
 use axum::Router;
 use axum::middleware;
 use crm_core::Crm;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 
-pub use config::{Config, Registrations};
+pub use address::{Network, ProxyHeader};
+pub use config::Config;
+pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
 pub use openapi::document;
@@ -48,17 +63,47 @@ pub(crate) struct App {
 /// Addresses of callers are known where the application is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(crm: Crm, config: Config) -> Router {
-    let (routes, document) = openapi::finish(routes());
+    let (routes, document) = openapi::finish(routes);
+    let routes = routes.merge(operations::document_routes(document, &config));
     let app = App { crm, config: std::sync::Arc::new(config) };
-    routes
-        .merge(operations::routes(document))
+    surrounded(routes, &app).with_state(app)
+}
+
+/// A host's own routes with what surrounds the CRM's: request ids, log lines, limits, problem documents.
+/// The callers of routes that do not ask who calls are counted by their address.
+pub fn surround(routes: Router, crm: Crm, config: Config) -> Router {
+    let app = App { crm, config: std::sync::Arc::new(config) };
+    surrounded(routes, &app)
+}
+
+/// The routes, with what surrounds each of them; what comes last here meets a request first.
+fn surrounded<S: Clone + Send + Sync + 'static>(routes: Router<S>, app: &App) -> Router<S> {
+    let mut routes = routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), request::frame))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(app.clone(), limits::bound))
+        .layer(
+            CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(limits::Texts),
+        )
+        .layer(CatchPanicLayer::custom(limits::panicked));
+    if let Some(cors) = cors::layer(&app.config.cors_origins) {
+        routes = routes.layer(cors);
+    }
+    routes.layer(middleware::from_fn_with_state(app.clone(), request::frame))
 }
 
 /// The routes that the OpenAPI document describes.
 fn routes() -> ApiRouter<App> {
-    ApiRouter::new().merge(identity::routes()).merge(contacts::routes())
+    let routes = ApiRouter::new()
+        .merge(identity::routes())
+        .merge(contacts::routes())
+        .merge(companies::routes())
+        .merge(activities::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+        .merge(audit::routes())
+        .merge(operations::routes());
+    #[cfg(feature = "oidc")]
+    let routes = routes.merge(oidc::routes());
+    routes
 }

@@ -6,3 +6,270 @@
 mod provider;
 
 pub use provider::OidcProvider;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aide::OperationOutput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as ResponseDoc};
+use axum::Json;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use crm_core::identity::{Digest, ExternalIdentity, Secret, SignedIn};
+use crm_core::{Error, ErrorKind};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::App;
+use crate::extract::{Body, Params, Public};
+use crate::problem::Problem;
+use provider::RoundTrip;
+
+/// How long somebody may take at the provider.
+const ROUND_TRIP: Duration = Duration::from_secs(600);
+/// What the cookie is sealed for.
+const CONTEXT: &str = "oidc round trip";
+/// The cookie, one for each provider.
+const COOKIE_NAME: &str = "crm_oidc_";
+
+pub(crate) fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route(
+            "/auth/oidc/{provider}/login",
+            get_with(login, |op| {
+                op.id("oidc_login")
+                    .tag("identity")
+                    .summary("Go to a provider of identities")
+                    .description("Sends the browser to the provider, which sends it back to `callback`.")
+            }),
+        )
+        .api_route(
+            "/auth/oidc/{provider}/callback",
+            get_with(callback, |op| {
+                op.id("oidc_callback")
+                    .tag("identity")
+                    .summary("Come back from a provider of identities")
+                    .description(
+                        "Signs in who the provider vouches for: by a linked account, else by a verified \
+                         e-mail address. Replies with tokens, or, where the operator has set an address \
+                         to return to, sends the browser there with a one-time `code`.",
+                    )
+            }),
+        )
+        .api_route(
+            "/auth/oidc/token",
+            post_with(exchange, |op| {
+                op.id("oidc_exchange_code")
+                    .tag("identity")
+                    .summary("Exchange a one-time code for tokens")
+                    .description("The code that `callback` sent the browser with; good for a minute, once.")
+            }),
+        )
+}
+
+/// The provider, by its name in the path.
+#[derive(Deserialize, JsonSchema)]
+struct Named {
+    /// The provider's name.
+    provider: String,
+}
+
+/// Where somebody wants to go.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    /// The tenant's id or slug: needed to join it, or where one belongs to several.
+    tenant: Option<String>,
+}
+
+async fn login(
+    State(app): State<App>,
+    _: Public,
+    Path(named): Path<Named>,
+    OriginalUri(uri): OriginalUri,
+    Params(wish): Params<Login>,
+) -> Result<Redirect, Problem> {
+    let provider = provider(&app, &named.provider)?;
+    let secret = || app.crm.new_secret().map(|secret| secret.reveal().to_owned());
+    let trip = RoundTrip {
+        provider: named.provider,
+        state: secret()?,
+        nonce: secret()?,
+        verifier: secret()?,
+        tenant: wish.tenant,
+    };
+    let to = provider.begin(&trip, app.crm.now()).await?;
+    let sealed = app.crm.seal_ticket(CONTEXT, &trip, ROUND_TRIP)?;
+    let path = uri.path().strip_suffix("/login").unwrap_or("/");
+    let cookie = cookie(&app, &trip.provider, path, sealed.reveal(), ROUND_TRIP);
+    Ok(Redirect { to: to.into(), cookie })
+}
+
+/// What the provider sends the browser back with.
+#[derive(Deserialize, JsonSchema)]
+struct Callback {
+    /// The code to exchange.
+    code: Option<String>,
+    /// What was sent along.
+    state: Option<String>,
+    /// Whom the answer comes from (RFC 9207).
+    iss: Option<String>,
+    /// Why there is no code.
+    error: Option<String>,
+}
+
+async fn callback(
+    State(app): State<App>,
+    public: Public,
+    Path(named): Path<Named>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Params(answer): Params<Callback>,
+) -> Result<Arrived, Problem> {
+    let provider = provider(&app, &named.provider)?;
+    let path = uri.path().strip_suffix("/callback").unwrap_or("/");
+    let spent = cookie(&app, &named.provider, path, "", Duration::ZERO);
+    let refused = |why: &str| {
+        let message = "this sign-in was not begun in this browser, or is over; begin again";
+        Error::new(ErrorKind::Unauthenticated, message).with_source(why.to_owned())
+    };
+    let sealed = cookie_of(&headers, &named.provider).ok_or_else(|| refused("no cookie"))?;
+    let trip: RoundTrip = app.crm.open_ticket(CONTEXT, &sealed)?;
+    let state = answer.state.as_deref().unwrap_or_default();
+    if trip.provider != named.provider
+        || Digest::of(state.as_bytes()) != Digest::of(trip.state.as_bytes())
+    {
+        return Err(refused("another state").into());
+    }
+    let Some(code) = answer.code.filter(|_| answer.error.is_none()) else {
+        let why = answer.error.unwrap_or_else(|| "no code".to_owned());
+        let message = "the provider did not let you in";
+        return Err(Error::new(ErrorKind::Unauthenticated, message).with_source(why).into());
+    };
+    let vouched = provider.complete(&code, answer.iss.as_deref(), &trip, app.crm.now()).await?;
+    let who = ExternalIdentity {
+        provider: trip.provider,
+        subject: vouched.subject,
+        email: vouched.email,
+        email_verified: vouched.email_verified,
+        name: vouched.name,
+    };
+    let tenant = trip.tenant.as_deref();
+    match provider.returns_to() {
+        None => {
+            let signed_in = public.identity.sign_in_external(&who, tenant).await?;
+            Ok(Arrived::Here(Box::new(signed_in), spent))
+        }
+        Some(url) => {
+            let code = public.identity.issue_code(&who, tenant).await?;
+            let mut url = url.clone();
+            url.query_pairs_mut().append_pair("code", code.reveal());
+            Ok(Arrived::There(Redirect { to: url.into(), cookie: spent }))
+        }
+    }
+}
+
+/// A one-time code.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    /// The code.
+    code: Secret,
+}
+
+async fn exchange(public: Public, body: Body<Exchange>) -> Result<Json<SignedIn>, Problem> {
+    Ok(Json(public.identity.exchange_code(&body.value.code).await?))
+}
+
+fn provider(app: &App, name: &str) -> Result<Arc<OidcProvider>, Error> {
+    let found = app.config.oidc.iter().find(|provider| provider.name() == name);
+    found.cloned().ok_or_else(|| Error::not_found("provider of identities"))
+}
+
+/// The cookie goes back to this provider's paths only, also from a link of the provider's page.
+fn cookie(app: &App, provider: &str, path: &str, value: &str, lasts: Duration) -> HeaderValue {
+    let secure = if app.config.is_https() { "; Secure" } else { "" };
+    let text = format!(
+        "{COOKIE_NAME}{provider}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+        lasts.as_secs()
+    );
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn cookie_of(headers: &HeaderMap, provider: &str) -> Option<Secret> {
+    let name = format!("{COOKIE_NAME}{provider}");
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(own, _)| *own == name)
+        .map(|(_, value)| Secret::from(value))
+}
+
+/// The browser goes elsewhere.
+struct Redirect {
+    to: String,
+    cookie: HeaderValue,
+}
+
+impl IntoResponse for Redirect {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::FOUND.into_response();
+        if let Ok(to) = HeaderValue::from_str(&self.to) {
+            response.headers_mut().insert(LOCATION, to);
+        }
+        response.headers_mut().insert(SET_COOKIE, self.cookie);
+        response
+    }
+}
+
+impl OperationOutput for Redirect {
+    type Inner = ();
+
+    fn inferred_responses(
+        _: &mut GenContext,
+        _: &mut Operation,
+    ) -> Vec<(Option<u16>, ResponseDoc)> {
+        let description = "The browser is sent on, by `Location`.".to_owned();
+        vec![(Some(302), ResponseDoc { description, ..ResponseDoc::default() })]
+    }
+}
+
+/// Somebody is back.
+enum Arrived {
+    Here(Box<SignedIn>, HeaderValue),
+    There(Redirect),
+}
+
+impl IntoResponse for Arrived {
+    fn into_response(self) -> Response {
+        match self {
+            Arrived::Here(signed_in, cookie) => {
+                let mut response = Json(*signed_in).into_response();
+                response.headers_mut().insert(SET_COOKIE, cookie);
+                response
+            }
+            Arrived::There(redirect) => redirect.into_response(),
+        }
+    }
+}
+
+impl OperationOutput for Arrived {
+    type Inner = SignedIn;
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ResponseDoc)> {
+        let mut responses = Json::<SignedIn>::inferred_responses(ctx, operation);
+        responses.extend(Redirect::inferred_responses(ctx, operation));
+        responses
+    }
+}

@@ -1,26 +1,161 @@
-//! What operators ask: whether the server lives, whether it is ready, what it offers.
+//! What operators and other services ask: whether the server lives, whether it is ready, what it offers.
 
-use aide::openapi::OpenApi;
+use std::time::Duration;
+
+use aide::OperationOutput;
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as ResponseDoc};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use crm_core::identity::JsonWebKeySet;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::App;
+use crate::extract::Public;
+use crate::request::Began;
+use crate::{App, Config, docs};
 
-pub(crate) fn routes(document: OpenApi) -> Router<App> {
-    let document = serde_json::to_string(&document).unwrap_or_default();
+/// How long a dependency may take to answer whether it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The routes that the OpenAPI document describes.
+pub(crate) fn routes() -> ApiRouter<App> {
+    ApiRouter::new()
+        .api_route("/health/live", get_with(live, |op| op.summary("Whether the server runs")))
+        .api_route(
+            "/health/ready",
+            get_with(ready, |op| op.summary("Whether the server and what it needs are ready")),
+        )
+        .api_route(
+            "/.well-known/jwks.json",
+            get_with(key_set, |op| op.summary("The public keys of access tokens (RFC 7517)")),
+        )
+}
+
+/// The document itself, and the pages that show it.
+pub(crate) fn document_routes(mut document: Value, config: &Config) -> Router<App> {
+    if let (Some(url), Some(document)) = (&config.public_url, document.as_object_mut()) {
+        document.insert("servers".to_owned(), json!([{ "url": url }]));
+    }
+    let document = axum::body::Bytes::from(document.to_string());
     Router::new()
-        .route("/health/live", get(async || Json(json!({ "status": "ok" }))))
-        .route("/.well-known/jwks.json", get(key_set))
         .route(
             "/openapi.json",
             get(async move || ([(CONTENT_TYPE, "application/json")], document.clone())),
         )
+        .merge(docs::routes())
 }
 
-async fn key_set(State(app): State<App>) -> Json<JsonWebKeySet> {
-    Json(app.crm.key_set())
+/// How the server is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Health {
+    /// The whole.
+    status: Status,
+    /// What it needs, each by its name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+}
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// It works.
+    Ok,
+    /// It does not answer, or answers wrongly.
+    Unavailable,
+}
+
+/// How something is that the server needs.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Check {
+    /// What.
+    name: &'static str,
+    /// How it is.
+    status: Status,
+    /// Milliseconds until it answered, or was given up.
+    latency_ms: f64,
+}
+
+impl IntoResponse for Health {
+    fn into_response(self) -> Response {
+        let status = match self.status {
+            Status::Ok => StatusCode::OK,
+            Status::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, Json(self)).into_response()
+    }
+}
+
+impl OperationOutput for Health {
+    type Inner = Health;
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ResponseDoc)> {
+        let of_health = Json::<Health>::operation_response(ctx, operation).unwrap_or_default();
+        let described =
+            |text: &str| ResponseDoc { description: text.to_owned(), ..of_health.clone() };
+        vec![(Some(200), described("It works.")), (Some(503), described("It does not."))]
+    }
+}
+
+async fn live(_: Public) -> Health {
+    Health { status: Status::Ok, checks: Vec::new() }
+}
+
+async fn ready(_: Public, State(app): State<App>) -> Health {
+    let began = Began::now();
+    let status = match tokio::time::timeout(PATIENCE, app.crm.check()).await {
+        Ok(Ok(())) => Status::Ok,
+        Ok(Err(error)) => {
+            tracing::warn!(?error, "the store is not ready");
+            Status::Unavailable
+        }
+        Err(_) => {
+            tracing::warn!("the store has not answered within {PATIENCE:?}");
+            Status::Unavailable
+        }
+    };
+    let latency_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    Health { status, checks: vec![Check { name: "store", status, latency_ms }] }
+}
+
+/// A JWK set, which others keep for a while.
+#[derive(JsonSchema)]
+struct KeySet {
+    /// The keys (RFC 7517, 4).
+    #[expect(dead_code, reason = "for the document")]
+    keys: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
+struct KeySetReply(Response);
+
+impl IntoResponse for KeySetReply {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl OperationOutput for KeySetReply {
+    type Inner = KeySet;
+
+    fn inferred_responses(
+        ctx: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<u16>, ResponseDoc)> {
+        Json::<KeySet>::inferred_responses(ctx, operation)
+    }
+}
+
+async fn key_set(_: Public, State(app): State<App>) -> KeySetReply {
+    let kept = [(CACHE_CONTROL, "public, max-age=300")];
+    KeySetReply((kept, Json(app.crm.key_set())).into_response())
 }

@@ -23,6 +23,7 @@ fn faults_of_reads_are_found() {
         Fault::CountsDeleted,
         Fault::CachesSearch,
         Fault::StatsOfEverybody,
+        Fault::NamesOneAccount,
     ] {
         find(fault);
     }
@@ -36,6 +37,8 @@ fn faults_of_writes_are_found() {
         Fault::KeepsOldKeys,
         Fault::KeepsDeletedEmails,
         Fault::ForgetsTimeline,
+        Fault::ForgetsOutcomes,
+        Fault::ForgetsUses,
         Fault::ForgetsAudit,
         Fault::ForgetsEvents,
         Fault::ReordersEvents,

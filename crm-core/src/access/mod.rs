@@ -168,8 +168,10 @@ actions! {
     ReadApiKeys = "api_keys:read" from Admin, reads for_people;
     /// Make and revoke API keys.
     ManageApiKeys = "api_keys:manage" from Admin, steps_up;
-    /// Look after one's own password, second factor and sessions.
+    /// Look after one's own password, second factor and sessions; what is at stake asks for the password.
     ManageOwnAccount = "account:manage" from Viewer, writes for_people;
+    /// Begin a second factor of one's own.
+    SecureOwnAccount = "account:secure" from Viewer, steps_up;
     /// Read the event log.
     ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.

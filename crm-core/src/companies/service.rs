@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::model::{Company, CompanyKey, CompanyPatch, NewCompany, parse_domain};
-use crate::access::{Permit, ReadCompanies, WriteCompanies};
+use crate::access::{Action, Permit, ReadCompanies, WriteCompanies};
 use crate::changes::{Changes, Write};
 use crate::env::Env;
 use crate::error::{Error, FieldError, Result};
@@ -21,7 +21,7 @@ pub struct Companies<'s> {
 }
 
 impl Companies<'_> {
-    /// Makes a company.
+    /// Makes a company. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Companies<'_> {
                 let permit = self.session.authorize::<WriteCompanies>()?;
                 let mut changes = self.session.new_changes();
                 let company = create(&mut changes, &permit, self.session.env(), new)?;
-                self.session.commit(changes).await?;
+                self.session.commit_made(changes, &company).await?;
                 Ok(company)
             })
             .await
@@ -47,9 +47,8 @@ impl Companies<'_> {
     pub async fn get(&self, id: CompanyId) -> Result<Company> {
         self.session
             .run("companies.get", async {
-                let permit = self.session.authorize::<ReadCompanies>()?;
-                let company = self.session.store().company(permit.scope(), id).await?;
-                company.ok_or_else(|| Error::not_found("company"))
+                let (_, company) = self.load::<ReadCompanies>(id).await?;
+                Ok(company)
             })
             .await
     }
@@ -105,9 +104,7 @@ impl Companies<'_> {
         version: Option<i64>,
     ) -> Result<Company> {
         let attempt = || async {
-            let permit = self.session.authorize::<WriteCompanies>()?;
-            let before = self.session.store().company(permit.scope(), id).await?;
-            let before = before.ok_or_else(|| Error::not_found("company"))?;
+            let (permit, before) = self.load::<WriteCompanies>(id).await?;
             if let Some(expected) = version.filter(|version| *version != before.version) {
                 return Err(Error::version_conflict("company", expected, before.version));
             }
@@ -124,6 +121,11 @@ impl Companies<'_> {
         self.session
             .run("companies.update", self.session.retry_contended(version.is_some(), attempt))
             .await
+    }
+
+    async fn load<A: Action>(&self, id: CompanyId) -> Result<(Permit<A>, Company)> {
+        let look = self.session.store().company(self.session.scope(), id);
+        self.session.authorize_on("company", look).await
     }
 }
 

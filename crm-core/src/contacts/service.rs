@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::commands;
 use super::model::{Contact, ContactDetails, ContactPatch, NewContact};
@@ -34,7 +34,9 @@ pub struct SearchHit {
 }
 
 /// What a search is sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum SearchSort {
     /// The best first.
     #[default]
@@ -44,7 +46,7 @@ pub enum SearchSort {
 }
 
 impl Contacts<'_> {
-    /// Makes a contact.
+    /// Makes a contact. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -128,8 +130,8 @@ impl Contacts<'_> {
     pub async fn get(&self, id: ContactId) -> Result<Contact> {
         self.session
             .run("contacts.get", async {
-                let permit = self.session.authorize::<ReadContacts>()?;
-                self.load(&permit, id).await
+                let (_, contact) = self.load::<ReadContacts>(id).await?;
+                Ok(contact)
             })
             .await
     }
@@ -148,8 +150,7 @@ impl Contacts<'_> {
         version: Option<i64>,
     ) -> Result<Contact> {
         let attempt = || async {
-            let permit = self.session.authorize::<UpdateContacts>()?;
-            let before = self.load_at(&permit, id, version).await?;
+            let (permit, before) = self.load_at::<UpdateContacts>(id, version).await?;
             let company = set(&patch.company_id).filter(|id| Some(*id) != before.company_id);
             let owner = set(&patch.owner_id).filter(|id| Some(*id) != before.owner_id);
             self.check_references(company, owner).await?;
@@ -179,8 +180,7 @@ impl Contacts<'_> {
     /// `version` is given and is not the record's; `unavailable` or `internal` from the store.
     pub async fn delete(&self, id: ContactId, version: Option<i64>) -> Result<Contact> {
         let attempt = || async {
-            let permit = self.session.authorize::<DeleteContacts>()?;
-            let before = self.load_at(&permit, id, version).await?;
+            let (permit, before) = self.load_at::<DeleteContacts>(id, version).await?;
             let mut changes = self.session.new_changes();
             let after = commands::delete(&mut changes, &permit, self.session.env(), &before)?;
             self.session.commit(changes).await?;
@@ -199,8 +199,7 @@ impl Contacts<'_> {
     /// its e-mails has been taken, naming the holder; `unavailable` or `internal` from the store.
     pub async fn restore(&self, id: ContactId) -> Result<Contact> {
         let attempt = || async {
-            let permit = self.session.authorize::<RestoreContacts>()?;
-            let before = self.load(&permit, id).await?;
+            let (permit, before) = self.load::<RestoreContacts>(id).await?;
             let mut changes = self.session.new_changes();
             let after = commands::restore(&mut changes, &permit, self.session.env(), &before)?;
             self.check_free(&after.keys(), Some(id)).await?;
@@ -398,26 +397,25 @@ impl Contacts<'_> {
         }
     }
 
-    async fn load<A: Action>(&self, permit: &Permit<A>, id: ContactId) -> Result<Contact> {
-        let contact = self.session.store().contact(permit.scope(), id).await?;
-        contact.ok_or_else(|| Error::not_found("contact"))
+    async fn load<A: Action>(&self, id: ContactId) -> Result<(Permit<A>, Contact)> {
+        let look = self.session.store().contact(self.session.scope(), id);
+        self.session.authorize_on("contact", look).await
     }
 
     async fn load_at<A: Action>(
         &self,
-        permit: &Permit<A>,
         id: ContactId,
         version: Option<i64>,
-    ) -> Result<Contact> {
-        let contact = self.load(permit, id).await?;
+    ) -> Result<(Permit<A>, Contact)> {
+        let (permit, contact) = self.load(id).await?;
         match version.filter(|version| *version != contact.version) {
             Some(expected) => Err(Error::version_conflict("contact", expected, contact.version)),
-            None => Ok(contact),
+            None => Ok((permit, contact)),
         }
     }
 
     /// Refuses a company or an owner that the tenant does not have.
-    async fn check_references(
+    pub(super) async fn check_references(
         &self,
         company: Option<CompanyId>,
         owner: Option<UserId>,
@@ -426,13 +424,13 @@ impl Contacts<'_> {
         if let Some(id) = company
             && store.company(scope, id).await?.is_none()
         {
-            let message = format!("there is no company `{id}`");
+            let message = "there is no such company";
             return Err(Error::invalid_field("company_id", "not_found", message));
         }
         if let Some(id) = owner
             && store.user(scope, id).await?.is_none()
         {
-            let message = format!("there is no user `{id}`");
+            let message = "there is no such user";
             return Err(Error::invalid_field("owner_id", "not_found", message));
         }
         Ok(())

@@ -85,10 +85,17 @@ event_names! {
     UserUpdated = "user.updated", 1;
     /// `{}`: the password, the second factor or a linked account of a user has changed.
     UserSecured = "user.secured", 1;
+    /// `{}`: the user proved who they are, and what is kept of that has changed: a one-time code is used up,
+    /// or wrong attempts are forgotten.
+    UserAuthenticated = "user.authenticated", 1;
+    /// `{"failures"}`: somebody was wrong about the user's password or second factor, so often in a row.
+    AuthenticationFailed = "user.authentication_failed", 1;
     /// `{"user_id", "method"}`
     SessionStarted = "session.started", 1;
     /// `{"user_id"}`
     SessionRefreshed = "session.refreshed", 1;
+    /// `{"user_id"}`: the user proved again who they are.
+    SessionProved = "session.proved", 1;
     /// `{"user_id", "reason"}`
     SessionEnded = "session.ended", 1;
     /// `{"name", "role", "scopes", "expires_at"}`

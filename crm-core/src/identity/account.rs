@@ -8,6 +8,7 @@ use super::credential::{
 };
 use super::model::User;
 use super::password::{Verdict, check_password, hash_password, verify_password};
+use super::password_sign_in::note_failure;
 use super::secret::{OpaqueToken, Secret, TokenKind};
 use super::sign_in::{put_authenticators, put_sign_in};
 use crate::access::{ACTIONS, ManageOwnAccount, Role};
@@ -41,6 +42,10 @@ pub struct Me {
     pub permissions: Vec<&'static str>,
     /// The session; `null` for an API key.
     pub session: Option<SignInInfo>,
+    /// Whether a sign-in by password asks for a code of a second factor.
+    pub second_factor: bool,
+    /// How many recovery codes are left.
+    pub recovery_codes_left: usize,
 }
 
 /// A sign-in as its owner sees it.
@@ -105,7 +110,13 @@ impl Account<'_> {
                     )
                     | None => None,
                 };
+                let own = match &standing.user {
+                    Some(user) => self.own(user.id).await?,
+                    None => None,
+                };
                 Ok(Me {
+                    second_factor: own.as_ref().is_some_and(Authenticators::has_second_factor),
+                    recovery_codes_left: own.map_or(0, |own| own.recovery_codes.len()),
                     user: standing.user,
                     tenant: standing.tenant,
                     role: scope.role(),
@@ -125,11 +136,9 @@ impl Account<'_> {
     pub async fn change_password(&self, change: ChangePassword) -> Result<()> {
         let attempt = || async {
             self.session.authorize::<ManageOwnAccount>()?;
-            let (user, own) = self.authenticators().await?;
+            let (_, user, own) = self.authenticators().await?;
             self.check_own_password("current_password", &user, &own, &change.current_password)
                 .await?;
-            let me = self.session.store().user(self.session.scope(), user.id).await?;
-            let user = me.ok_or_else(|| Error::not_found("user"))?;
             let context = [user.email.as_str(), &user.full_name];
             let second = own.has_second_factor();
             check_password("new_password", &change.new_password, &context, second)
@@ -139,6 +148,8 @@ impl Account<'_> {
             let own = Authenticators {
                 password: Some(hash_password(core, &change.new_password).await?),
                 password_set_at: Some(changes.at()),
+                invitation: None,
+                failures: 0,
                 ..own
             };
             put_authenticators(core, &mut changes, own, &["password"])?;
@@ -288,21 +299,35 @@ impl Account<'_> {
         SystemScope::new(reason, self.session.scope().request_id().clone())
     }
 
-    /// The user and how they sign in, as it is now.
-    pub(super) async fn authenticators(&self) -> Result<(User, Authenticators)> {
+    /// The user with the tenant and how they sign in, as it is now.
+    pub(super) async fn authenticators(&self) -> Result<(Tenant, User, Authenticators)> {
         let user = self.user_id()?;
+        let own = self.own(user).await?;
+        let tenant = self.session.scope().tenant();
+        let system = self.system("look after an account");
+        let of = StandingOf::User(user);
+        let standing = self.session.store().standing(&system, tenant, of).await?;
+        match standing.map(|standing| (standing.tenant, standing.user)) {
+            Some((tenant, Some(user))) => {
+                let own = own.unwrap_or_else(|| Authenticators::none(user.id));
+                Ok((tenant, user, own))
+            }
+            Some((_, None)) | None => Err(Error::not_found("user")),
+        }
+    }
+
+    /// How a user signs in, where they can.
+    async fn own(&self, user: UserId) -> Result<Option<Authenticators>> {
         let of = StandingOf::Credential(user.as_uuid());
         let tenant = self.session.scope().tenant();
         let system = self.system("look after an account");
         let standing = self.session.store().standing(&system, tenant, of).await?;
-        match standing.map(|standing| (standing.user, standing.credential)) {
-            Some((Some(user), Some(Credential::Authenticators(own)))) => Ok((user, own)),
-            Some(_) | None => {
-                let own = Authenticators::none(user);
-                let user = self.session.store().user(self.session.scope(), user).await?;
-                Ok((user.ok_or_else(|| Error::not_found("user"))?, own))
+        Ok(match standing.and_then(|standing| standing.credential) {
+            Some(Credential::Authenticators(own)) => Some(own),
+            Some(Credential::SignIn(_) | Credential::ApiKey(_) | Credential::Link(_)) | None => {
+                None
             }
-        }
+        })
     }
 
     /// Compares a password with the user's own, and counts a wrong one as a wrong sign-in.
@@ -313,19 +338,39 @@ impl Account<'_> {
         own: &Authenticators,
         password: &Secret,
     ) -> Result<()> {
+        self.count_attempt(user).await?;
         let core = self.session.core();
-        let key = format!("account:{}", user.email.key());
+        let verdict = verify_password(core, password, own.password.as_ref()).await?;
+        if verdict == Verdict::Wrong {
+            self.note_failure(user).await;
+        }
+        if verdict == Verdict::Wrong || own.is_locked() {
+            let message = "this is not the password";
+            return Err(Error::invalid(vec![FieldError::new(field, "wrong_password", message)]));
+        }
+        self.forgive_attempt(user).await
+    }
+
+    /// Counts an attempt as wrong before it is looked at, together with those to sign in.
+    pub(super) async fn count_attempt(&self, user: &User) -> Result<()> {
+        let core = self.session.core();
         let (quota, now) = (core.policy.per_account, core.env.now());
-        let allowance = core.limits.take(&key, quota, now).await?;
+        let allowance = core.limits.take(&throttle(user), quota, now).await?;
         if !allowance.allowed {
             let message = "too many attempts; wait before the next one";
             return Err(Error::rate_limited(message, allowance.retry_after));
         }
-        if verify_password(core, password, own.password.as_ref()).await? == Verdict::Wrong {
-            let message = "this is not the password";
-            return Err(Error::invalid(vec![FieldError::new(field, "wrong_password", message)]));
-        }
-        core.limits.give_back(&key, quota, now).await
+        Ok(())
+    }
+
+    pub(super) async fn forgive_attempt(&self, user: &User) -> Result<()> {
+        let core = self.session.core();
+        core.limits.give_back(&throttle(user), core.policy.per_account, core.env.now()).await
+    }
+
+    pub(super) async fn note_failure(&self, user: &User) {
+        let scope = self.session.scope();
+        note_failure(self.session.core(), scope.request_id(), scope.tenant(), user.id).await;
     }
 
     /// The sign-in that this session belongs to, as it is now.
@@ -347,6 +392,11 @@ impl Account<'_> {
             | None => None,
         }))
     }
+}
+
+/// What attempts on an account are counted by, in whatever tenant.
+fn throttle(user: &User) -> String {
+    format!("account:{}", user.email.key())
 }
 
 /// Sessions of one user that are looked at.

@@ -34,10 +34,12 @@ pub struct ApiKeys<'s> {
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     /// What people call it, at most 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub name: String,
     /// What it may do at most; not more than who makes it.
     pub role: Role,
     /// The actions that it may do, e.g. `contacts:read`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("items" = { "type": "string", "enum": key_scopes().collect::<Vec<_>>() })))]
     pub scopes: Vec<String>,
     /// Until when it can be used; for ever where it is absent.
     #[serde(default)]
@@ -197,15 +199,8 @@ impl ApiKeys<'_> {
     /// `forbidden`; `step_up_required`; `not_found`; `unavailable` or `internal` from the store.
     pub async fn revoke(&self, id: ApiKeyId) -> Result<()> {
         let attempt = || async {
-            let permit = self.session.authorize::<ManageApiKeys>()?;
-            let scope = permit.scope();
-            let system = SystemScope::new("revoke an API key", scope.request_id().clone());
-            let of = StandingOf::Credential(id.as_uuid());
-            let standing = self.session.store().standing(&system, scope.tenant(), of).await?;
-            let credential = standing.and_then(|standing| standing.credential);
-            let Some(Credential::ApiKey(key)) = credential else {
-                return Err(Error::not_found("API key"));
-            };
+            let (_, key) =
+                self.session.authorize_on::<ManageApiKeys, _>("API key", self.load(id)).await?;
             if key.revoked_at.is_some() {
                 return Ok(());
             }
@@ -217,6 +212,18 @@ impl ApiKeys<'_> {
             self.session.commit(changes).await
         };
         self.session.run("api_keys.revoke", self.session.retry_contended(false, attempt)).await
+    }
+
+    async fn load(&self, id: ApiKeyId) -> Result<Option<ApiKey>> {
+        let scope = self.session.scope();
+        let system = SystemScope::new("revoke an API key", scope.request_id().clone());
+        let of = StandingOf::Credential(id.as_uuid());
+        let standing = self.session.store().standing(&system, scope.tenant(), of).await?;
+        Ok(match standing.and_then(|standing| standing.credential) {
+            Some(Credential::ApiKey(key)) => Some(key),
+            Some(Credential::Authenticators(_) | Credential::SignIn(_) | Credential::Link(_))
+            | None => None,
+        })
     }
 }
 

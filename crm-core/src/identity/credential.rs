@@ -4,6 +4,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::external::CODE_LASTS;
 use super::model::User;
 use super::secret::{Digest, Secret};
 use crate::access::Role;
@@ -96,7 +97,11 @@ impl Credential {
     /// From when on the store may forget it.
     pub fn useless_from(&self) -> Option<Timestamp> {
         match self {
-            Credential::SignIn(own) => Some(own.ended_at.unwrap_or(own.expires_at)),
+            // While a code could still be exchanged for it, its id must not be free again.
+            Credential::SignIn(own) => {
+                let ended = own.ended_at.unwrap_or(own.expires_at);
+                Some(ended.max(own.created_at.after(CODE_LASTS)))
+            }
             Credential::Authenticators(_) | Credential::ApiKey(_) | Credential::Link(_) => None,
         }
     }
@@ -130,11 +135,17 @@ pub struct Authenticators {
     /// The digests of the recovery codes that are left.
     #[serde(default)]
     pub recovery_codes: Vec<Digest>,
+    /// How often in a row somebody was wrong about the password or the second factor.
+    #[serde(default)]
+    pub failures: u32,
     /// Counts the changes, from 1.
     pub version: i64,
 }
 
 impl Authenticators {
+    /// Wrong attempts in a row after which the password signs in no more (NIST SP 800-63B-4, 3.2.2).
+    pub const MOST_FAILURES: u32 = 100;
+
     /// None yet.
     pub(crate) fn none(user_id: UserId) -> Self {
         Authenticators {
@@ -144,8 +155,14 @@ impl Authenticators {
             invitation: None,
             totp: None,
             recovery_codes: Vec::new(),
+            failures: 0,
             version: 0,
         }
+    }
+
+    /// Whether the password was guessed at too often: it signs in no more until there is a new one.
+    pub fn is_locked(&self) -> bool {
+        self.failures >= Self::MOST_FAILURES
     }
 
     /// Whether a second factor is asked for.

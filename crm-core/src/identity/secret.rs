@@ -66,6 +66,36 @@ impl Digest {
     }
 }
 
+/// The [`Digest`] of bytes that come piece by piece.
+#[derive(Clone)]
+pub struct Digester(digest::Context);
+
+impl Default for Digester {
+    fn default() -> Self {
+        Digester(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Digester {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes.
+    pub fn finish(self) -> Digest {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        Digest(bytes)
+    }
+}
+
+impl fmt::Debug for Digester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digester(..)")
+    }
+}
+
 impl PartialEq for Digest {
     /// In constant time.
     fn eq(&self, other: &Self) -> bool {

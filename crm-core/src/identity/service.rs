@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
+use super::credential::Authenticators;
+use super::invitation::{CreatedUser, invite, put_user};
 use super::model::{NewUser, User, UserPatch, UserStatus};
-use crate::access::{ManageUsers, ReadUsers, Role};
+use super::sign_in::put_authenticators;
+use crate::access::{Action, ManageOwners, ManageUsers, Permit, ReadUsers, Role};
 use crate::changes::{Changes, Write};
 use crate::email::EmailAddress;
 use crate::error::{Error, ErrorKind, FieldError, Result};
@@ -11,7 +14,9 @@ use crate::events::EventName;
 use crate::id::UserId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::patch::Patch;
+use crate::scope::SystemScope;
 use crate::session::Session;
+use crate::tenancy::settings::put_tenant;
 use crate::text::checked_name;
 
 /// The users of the session's tenant.
@@ -21,17 +26,18 @@ pub struct Users<'s> {
 }
 
 impl Users<'_> {
-    /// Makes a user.
+    /// Makes a user, who is invited: what lets them in is in the reply, once. Its outcome is remembered for
+    /// a repeated request.
     ///
     /// # Errors
     ///
-    /// `forbidden`, also for a role above the caller's own; `invalid`; `already_exists` when the
-    /// address is taken; `unavailable` or `internal` from the store.
-    pub async fn create(&self, new: NewUser) -> Result<User> {
+    /// `forbidden`, also for a role above the caller's own; `step_up_required` for an owner; `invalid`;
+    /// `already_exists` when the address is taken; `unavailable` or `internal` from the store.
+    pub async fn create(&self, new: NewUser) -> Result<CreatedUser> {
         self.session
             .run("users.create", async {
                 let permit = self.session.authorize::<ManageUsers>()?;
-                self.must_not_exceed_own(new.role)?;
+                self.must_manage(new.role)?;
                 let mut refused = Vec::new();
                 let email = EmailAddress::parse(&new.email)
                     .map_err(|error| refused.push(FieldError { field: "email".into(), ..error }));
@@ -44,14 +50,14 @@ impl Users<'_> {
                 let (Ok(email), Some(full_name)) = (email, full_name) else {
                     return Err(Error::invalid(refused));
                 };
-                let env = self.session.env();
-                let mut changes = Changes::new(permit.scope(), env.now());
+                let core = self.session.core();
+                let mut changes = Changes::new(permit.scope(), core.env.now());
                 let user = User {
-                    id: env.new_id()?,
+                    id: core.env.new_id()?,
                     email,
                     full_name,
                     role: new.role,
-                    status: UserStatus::Active,
+                    status: UserStatus::Invited,
                     session_epoch: 0,
                     created_at: changes.at(),
                     updated_at: changes.at(),
@@ -59,9 +65,15 @@ impl Users<'_> {
                 };
                 let data = json!({ "user": user });
                 let write = Write::InsertUser(user.clone());
-                changes.record(env, write, user.id, EventName::UserCreated, Vec::new(), &data)?;
-                self.session.commit(changes).await?;
-                Ok(user)
+                let name = EventName::UserCreated;
+                changes.record(&core.env, write, user.id, name, Vec::new(), &data)?;
+                let (kept, token) = invite(&core.env, changes.tenant(), user.id, changes.at())?;
+                let own =
+                    Authenticators { invitation: Some(kept), ..Authenticators::none(user.id) };
+                put_authenticators(core, &mut changes, own, &["invitation"])?;
+                let created = CreatedUser { user, invitation: token };
+                self.session.commit_made(changes, &created).await?;
+                Ok(created)
             })
             .await
     }
@@ -74,9 +86,8 @@ impl Users<'_> {
     pub async fn get(&self, id: UserId) -> Result<User> {
         self.session
             .run("users.get", async {
-                let permit = self.session.authorize::<ReadUsers>()?;
-                let user = self.session.store().user(permit.scope(), id).await?;
-                user.ok_or_else(|| Error::not_found("user"))
+                let (_, user) = self.load::<ReadUsers>(id).await?;
+                Ok(user)
             })
             .await
     }
@@ -101,54 +112,70 @@ impl Users<'_> {
             .await
     }
 
-    /// Changes a user's name, role or status.
+    /// Changes a user's name, role or status. Who is disabled is signed out, and stays so when they are
+    /// active again.
     ///
     /// # Errors
     ///
-    /// `forbidden`, also for a user or a role above the caller's own; `not_found`; `invalid`;
-    /// `conflict` when the caller would change their own role or status, so that nobody
-    /// locks themselves out; `version_conflict` when `version` is given and is not the record's;
-    /// `unavailable` or `internal` from the store.
+    /// `forbidden`, also for a user or a role above the caller's own; `step_up_required` for an owner or who
+    /// shall be one; `not_found`; `invalid`; `conflict` when the caller would change their own role or
+    /// status, so that nobody locks themselves out, and when the tenant would be left without an active
+    /// owner; `version_conflict` when `version` is given and is not the record's; `unavailable` or
+    /// `internal` from the store.
     pub async fn update(&self, id: UserId, patch: UserPatch, version: Option<i64>) -> Result<User> {
+        // Inside, what does not get better by a repetition.
         let attempt = || async {
-            let permit = self.session.authorize::<ManageUsers>()?;
-            let before = self.session.store().user(permit.scope(), id).await?;
-            let before = before.ok_or_else(|| Error::not_found("user"))?;
+            let (_, before) = self.load::<ManageUsers>(id).await?;
             if let Some(expected) = version.filter(|version| *version != before.version) {
-                return Err(Error::version_conflict("user", expected, before.version));
+                return Ok(Err(Error::version_conflict("user", expected, before.version)));
             }
-            self.must_not_exceed_own(before.role)?;
+            self.must_manage(before.role)?;
             let after = self.patched(&before, patch.clone())?;
-            let mut fields = Vec::new();
-            let mut new_values = serde_json::Map::new();
-            let mut note = |field: &str, value| {
-                fields.push(field.to_owned());
-                new_values.insert(field.to_owned(), value);
-            };
-            if before.full_name != after.full_name {
-                note("full_name", json!(after.full_name));
-            }
-            if before.role != after.role {
-                note("role", json!(after.role));
-            }
-            if before.status != after.status {
-                note("status", json!(after.status));
-            }
-            if fields.is_empty() {
-                return Ok(before);
-            }
-            let env = self.session.env();
+            let core = self.session.core();
             let mut changes = self.session.new_changes();
-            let after = User { updated_at: changes.at(), version: before.version + 1, ..after };
-            let data = json!({ "version": after.version, "changes": new_values });
-            let write = Write::UpdateUser { user: after.clone(), expected_version: before.version };
-            changes.record(env, write, after.id, EventName::UserUpdated, fields, &data)?;
-            self.session.commit(changes).await?;
-            Ok(after)
+            if is_active_owner(&before) && !is_active_owner(&after) {
+                self.leave_another_owner(&mut changes, id).await?;
+            }
+            let after = put_user(&core.env, &mut changes, &before, after)?;
+            if !changes.is_empty() {
+                self.session.commit(changes).await?;
+            }
+            Ok(Ok(after))
         };
-        self.session
-            .run("users.update", self.session.retry_contended(version.is_some(), attempt))
-            .await
+        let updated = async { self.session.retry_contended(false, attempt).await.flatten() };
+        self.session.run("users.update", updated).await
+    }
+
+    /// Refuses to take `id` away where no other owner is active.
+    ///
+    /// The unit also writes the tenant, from the version that it had before the owners were counted: of
+    /// two that take owners away at once, the second counts again.
+    async fn leave_another_owner(&self, changes: &mut Changes, id: UserId) -> Result<()> {
+        let (store, scope) = (self.session.store(), self.session.scope());
+        let system = SystemScope::new("count a tenant's owners", scope.request_id().clone());
+        let tenant = store.tenant(&system, scope.tenant()).await?;
+        let tenant = tenant.ok_or_else(|| Error::not_found("tenant"))?;
+        let mut after = None;
+        loop {
+            let users = store.users(scope, after, OWNERS_PAGE).await?;
+            if users.iter().any(|user| user.id != id && is_active_owner(user)) {
+                break;
+            }
+            after = users.last().map(|user| user.id.as_uuid());
+            if after.is_none() {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "this is the last active owner; make another one first",
+                ));
+            }
+        }
+        put_tenant(self.session.env(), changes, &tenant, tenant.clone(), &["owners"])?;
+        Ok(())
+    }
+
+    pub(super) async fn load<A: Action>(&self, id: UserId) -> Result<(Permit<A>, User)> {
+        let look = self.session.store().user(self.session.scope(), id);
+        self.session.authorize_on("user", look).await
     }
 
     fn patched(&self, before: &User, patch: UserPatch) -> Result<User> {
@@ -170,12 +197,22 @@ impl Users<'_> {
         match patch.status {
             Patch::Keep => {}
             Patch::Clear => refused.push(cannot_be_cleared("status")),
-            Patch::Set(status) => after.status = status,
+            Patch::Set(status) if status == before.status => {}
+            Patch::Set(UserStatus::Invited) => refused.push(FieldError::new(
+                "status",
+                "invalid_status",
+                "nobody becomes invited by a change; invite them again",
+            )),
+            Patch::Set(UserStatus::Active) => after.status = UserStatus::Active,
+            Patch::Set(UserStatus::Disabled) => {
+                after.status = UserStatus::Disabled;
+                after.session_epoch += 1;
+            }
         }
         if !refused.is_empty() {
             return Err(Error::invalid(refused));
         }
-        self.must_not_exceed_own(after.role)?;
+        self.must_manage(after.role)?;
         let own = self.session.scope().actor().user() == Some(before.id);
         if own && (after.role, after.status) != (before.role, before.status) {
             return Err(Error::new(
@@ -186,17 +223,28 @@ impl Users<'_> {
         Ok(after)
     }
 
-    fn must_not_exceed_own(&self, role: Role) -> Result<()> {
+    /// Whether the caller may make and change users with this role.
+    pub(super) fn must_manage(&self, role: Role) -> Result<()> {
         let own = self.session.scope().role();
         if !own.includes(role) {
             let message =
                 format!("the role `{own}` may not make or change users with the role `{role}`");
             return Err(Error::new(ErrorKind::Forbidden, message));
         }
+        if role == Role::Owner {
+            self.session.authorize::<ManageOwners>()?;
+        }
         Ok(())
     }
 }
 
-fn cannot_be_cleared(field: &str) -> FieldError {
+/// Users that are looked at at once for an owner.
+const OWNERS_PAGE: usize = 200;
+
+fn is_active_owner(user: &User) -> bool {
+    user.role == Role::Owner && user.status == UserStatus::Active
+}
+
+pub(crate) fn cannot_be_cleared(field: &str) -> FieldError {
     FieldError::new(field, "required", format!("`{field}` cannot be cleared"))
 }

@@ -2,7 +2,9 @@
 
 pub mod model;
 pub mod service;
+pub mod settings;
 pub mod store;
 
 pub use model::{NewTenant, Slug, Tenant};
 pub use service::System;
+pub use settings::{TenantPatch, TenantSettings};

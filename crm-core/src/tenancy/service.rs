@@ -20,8 +20,8 @@ use crate::text::checked_name;
 
 /// The operator at work, across tenants.
 pub struct System {
-    core: Arc<Core>,
-    scope: SystemScope,
+    pub(crate) core: Arc<Core>,
+    pub(crate) scope: SystemScope,
 }
 
 impl System {
@@ -42,14 +42,19 @@ impl System {
     /// `internal` from the store.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<(Tenant, User)> {
         let created = async {
-            let (tenant, owner, changes) = self.plan_tenant(new)?;
+            let (tenant, owner, changes) = self.plan_tenant(new, None)?;
             self.core.commit(changes).await?;
             Ok((tenant, owner))
         };
         created.await.map_err(|error: Error| error.in_operation("tenants.create"))
     }
 
-    pub(crate) fn plan_tenant(&self, new: NewTenant) -> Result<(Tenant, User, Changes)> {
+    /// A new tenant, under the id that was kept for it where one was.
+    pub(crate) fn plan_tenant(
+        &self,
+        new: NewTenant,
+        id: Option<TenantId>,
+    ) -> Result<(Tenant, User, Changes)> {
         let mut refused = Vec::new();
         let name = checked_name("name", "a tenant", &new.name)
             .map_err(|error| refused.push(error))
@@ -79,7 +84,7 @@ impl System {
         let env = &self.core.env;
         let now = env.now();
         let tenant = Tenant {
-            id: env.new_id()?,
+            id: id.map_or_else(|| env.new_id(), Ok)?,
             name,
             slug,
             default_region: new.default_region,
@@ -150,7 +155,7 @@ impl System {
         Ok(Session::new(Arc::clone(&self.core), self.tenant_scope(&tenant)))
     }
 
-    fn tenant_scope(&self, tenant: &Tenant) -> TenantScope {
+    pub(crate) fn tenant_scope(&self, tenant: &Tenant) -> TenantScope {
         TenantScope::new(
             tenant.id,
             tenant.default_region,

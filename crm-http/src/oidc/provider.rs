@@ -1,6 +1,7 @@
 //! One provider of identities, as its discovery document describes it.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use openidconnect::core::{
     CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType, CoreUserInfoClaims,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope, TokenResponse,
+    AdditionalProviderMetadata, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope,
+    TokenResponse,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
@@ -145,7 +147,8 @@ impl OidcProvider {
             client_id: ClientId::new(client_id.into()),
             client_secret: None,
             scopes: ["email", "profile"].map(|scope| Scope::new(scope.to_owned())).to_vec(),
-            redirect: RedirectUrl::new(redirect.to_owned()).map_err(|_| refused("oidc.redirect"))?,
+            redirect: RedirectUrl::new(redirect.to_owned())
+                .map_err(|_| refused("oidc.redirect"))?,
             return_to: None,
             http,
             known: RwLock::new(None),
@@ -219,7 +222,7 @@ impl OidcProvider {
             return Err(self.not_vouched("the answer is of another issuer, or of none"));
         }
         let client = self.client(&known.metadata);
-        let http = |request| self.send(request);
+        let http = self.sender();
         let answer = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(Error::internal)?
@@ -270,8 +273,11 @@ impl OidcProvider {
     fn not_vouched(&self, why: impl Into<String>) -> Error {
         let why = why.into();
         tracing::warn!(provider = self.name, why, "a provider of identities did not vouch");
-        Error::new(ErrorKind::Unauthenticated, "the provider did not say who you are; sign in again")
-            .with_source(why)
+        Error::new(
+            ErrorKind::Unauthenticated,
+            "the provider did not say who you are; sign in again",
+        )
+        .with_source(why)
     }
 
     fn client(&self, metadata: &Metadata) -> Client {
@@ -296,10 +302,9 @@ impl OidcProvider {
         {
             return Ok(known.clone());
         }
-        let http = |request| self.send(request);
-        let metadata = Metadata::discover_async(self.issuer.clone(), &http)
-            .await
-            .map_err(|error| {
+        let http = self.sender();
+        let metadata =
+            Metadata::discover_async(self.issuer.clone(), &http).await.map_err(|error| {
                 let message = format!("the provider `{}` cannot be reached", self.name);
                 Error::unavailable(message, format!("{error:?}"))
             })?;
@@ -308,25 +313,34 @@ impl OidcProvider {
         Ok(known)
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
-        let url = url::Url::parse(&request.uri().to_string()).map_err(|_| SendError::Unsafe)?;
-        if !is_safe(&url) {
-            return Err(SendError::Unsafe);
-        }
-        let request = reqwest::Request::try_from(request)?;
-        let mut response = self.http.execute(request).await?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST {
-                return Err(SendError::TooLong);
-            }
-        }
-        let mut answer = HttpResponse::new(body);
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = response.headers().clone();
-        Ok(answer)
+    /// Sends the library's requests. The future is boxed: a compiler that has to prove it `Send` for
+    /// every lifetime gives up on an opaque one.
+    fn sender(&self) -> impl Fn(HttpRequest) -> Answer + Send + Sync + use<> {
+        let http = self.http.clone();
+        move |request| Box::pin(send(http.clone(), request))
     }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send>>;
+
+async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, SendError> {
+    let url = url::Url::parse(&request.uri().to_string()).map_err(|_| SendError::Unsafe)?;
+    if !is_safe(&url) {
+        return Err(SendError::Unsafe);
+    }
+    let request = reqwest::Request::try_from(request)?;
+    let mut response = http.execute(request).await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST {
+            return Err(SendError::TooLong);
+        }
+    }
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = response.headers().clone();
+    Ok(answer)
 }
 
 /// Only signatures of the provider's own key: a secret that is shared with the client could sign for

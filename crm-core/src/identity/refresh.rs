@@ -1,0 +1,91 @@
+//! The next tokens of a sign-in.
+
+use serde_json::json;
+
+use super::credential::{PreviousToken, SignIn, StandingOf};
+use super::secret::{OpaqueToken, Secret, TokenKind};
+use super::sign_in::{Identity, Tokens, not_signed_in, put_sign_in, signed_in};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::EventName;
+
+impl Identity {
+    /// The next tokens for a refresh token, which is used up by it.
+    ///
+    /// Within [`SignInPolicy::retry_within`](super::SignInPolicy::retry_within) the same token gives the same successor again, as long as
+    /// that one was not used.
+    ///
+    /// # Errors
+    ///
+    /// `token_reused` when the token was used before: the sign-in has ended; `unauthenticated`;
+    /// `rate_limited`; `unavailable` or `internal` from the store.
+    pub async fn refresh(&self, token: &Secret) -> Result<Tokens> {
+        let refreshed = async {
+            let token = OpaqueToken::parse(TokenKind::Refresh, token.reveal());
+            let Some(token) = token else {
+                self.count_stranger().await?;
+                return Err(not_signed_in());
+            };
+            loop {
+                match self.try_refresh(&token).await {
+                    // Somebody else was first: look again.
+                    Err(error) if error.kind() == ErrorKind::VersionConflict => {}
+                    result => return result,
+                }
+            }
+        };
+        refreshed.await.map_err(|error: Error| error.in_operation("identity.refresh"))
+    }
+
+    async fn try_refresh(&self, token: &OpaqueToken) -> Result<Tokens> {
+        let system = self.system_scope("refresh a sign-in");
+        let of = StandingOf::Credential(token.id);
+        let standing = self.core().store.standing(&system, token.tenant, of).await?;
+        let now = self.core().env.now();
+        let Some((tenant, user, sign_in)) = standing.and_then(|standing| signed_in(&standing, now))
+        else {
+            self.count_stranger().await?;
+            return Err(not_signed_in());
+        };
+        let mut changes = self.changes_of(&tenant, &user);
+        let presented = token.digest();
+        if presented == sign_in.refresh_token {
+            let next = OpaqueToken::new(&self.core().env, token.tenant, token.id)?;
+            let policy = self.crm.policy();
+            let renewed = SignIn {
+                refreshed_at: now,
+                expires_at: now.after(policy.idle).min(sign_in.created_at.after(policy.lasts)),
+                refresh_token: next.digest(),
+                previous: Some(PreviousToken {
+                    token: presented,
+                    used_at: now,
+                    successor: token.seal_successor(&next),
+                }),
+                ..sign_in
+            };
+            let data = json!({ "user_id": user.id });
+            put_sign_in(self.core(), &mut changes, renewed, EventName::SessionRefreshed, &data)?;
+            self.core().commit(changes).await?;
+            return self.tokens(&tenant, &user, &next);
+        }
+        if let Some(previous) = &sign_in.previous
+            && previous.token == presented
+            && now.since(previous.used_at) < self.crm.policy().retry_within
+        {
+            return self.tokens(&tenant, &user, &token.open_successor(&previous.successor));
+        }
+        tracing::warn!(
+            request_id = self.arrival.request_id.as_str(),
+            tenant = %tenant.id,
+            user = %user.id,
+            "a used refresh token came back: its sign-in is ended"
+        );
+        let ended = SignIn { ended_at: Some(now), ..sign_in };
+        let data = json!({ "user_id": user.id, "reason": "token_reused" });
+        put_sign_in(self.core(), &mut changes, ended, EventName::SessionEnded, &data)?;
+        self.core().commit(changes).await?;
+        Err(Error::new(
+            ErrorKind::TokenReused,
+            "the refresh token was used before, so its sign-in has ended; sign in again",
+        ))
+    }
+}
