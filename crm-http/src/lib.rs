@@ -33,6 +33,9 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
+#[cfg(test)]
+#[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
+mod tests;
 mod users;
 
 use aide::axum::ApiRouter;

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -76,6 +77,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
     Create(TenantCreateArgs),
+    Invite(TenantInviteArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,6 +88,20 @@ pub(crate) enum UserCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     Rotate(KeysRotateArgs),
+}
+
+/// Makes an invitation to register a tenant over HTTP, where that takes one (`--registration invitation`).
+///
+/// It is good once, on the servers that have the same file of keys.
+#[derive(Debug, Args)]
+pub(crate) struct TenantInviteArgs {
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
+    /// How long it is good.
+    #[arg(long, value_name = "TIME", env = "CRM_VALID_FOR", default_value = "7d", value_parser = values::duration)]
+    pub(crate) valid_for: Duration,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Invites a user anew, who has lost the password, the second factor or the first invitation.
@@ -122,13 +138,19 @@ pub(crate) struct KeysRotateArgs {
 /// Where keys are, and of what kind new ones are.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    pub(crate) file: KeysArg,
+    /// How a new key signs: `EdDSA` (the default), `ES256` or `RS256`.
+    #[arg(long, value_name = "NAME", env = "CRM_TOKEN_ALGORITHM", value_parser = values::algorithm)]
+    pub(crate) token_algorithm: Option<TokenAlgorithm>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArg {
     /// The file of keys, made where there is none; `crm.keys.toml` beside a database in a file, else in
     /// the working directory.
     #[arg(long, value_name = "FILE", env = "CRM_KEYS")]
     pub(crate) keys: Option<PathBuf>,
-    /// How a new key signs: `EdDSA` (the default), `ES256` or `RS256`.
-    #[arg(long, value_name = "NAME", env = "CRM_TOKEN_ALGORITHM", value_parser = values::algorithm)]
-    pub(crate) token_algorithm: Option<TokenAlgorithm>,
 }
 
 /// Makes a tenant and the record of its owner.
@@ -301,6 +323,8 @@ pub(crate) struct SeedArgs {
 /// Looks at the database and says what is wrong with it; the exit status is 1 where something is.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) keys: KeysArg,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crm_core::identity::{TokenAlgorithm, TokenKey, TokenKeys};
-use crm_core::ports::{Clock, Randomness, SystemClock, SystemRandomness};
+use crm_core::ports::{Clock, Finding, Randomness, SystemClock, SystemRandomness};
 use crm_core::{Error, KeyRing, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::program::cli::{KeysRotateArgs, TokenArgs};
+use crate::program::cli::{KeysArg, KeysRotateArgs, TokenArgs};
 use crate::program::database::{Database, DatabaseUrl};
 use crate::program::failure::Failure;
 use crate::program::output::{note, plain, text_lines};
@@ -64,8 +64,8 @@ pub(crate) struct Keys {
 }
 
 /// Where the keys are kept.
-pub(crate) fn place(database: &Database, args: &TokenArgs) -> PathBuf {
-    match (&args.keys, &database.url) {
+fn place(database: &Database, arg: &KeysArg) -> PathBuf {
+    match (&arg.keys, &database.url) {
         (Some(named), _) => named.clone(),
         (None, DatabaseUrl::Sqlite(path)) => path.with_file_name(USUAL),
         (None, DatabaseUrl::Postgres(_)) => PathBuf::from(USUAL),
@@ -74,11 +74,11 @@ pub(crate) fn place(database: &Database, args: &TokenArgs) -> PathBuf {
 
 /// The keys of the file, which is made where there is none.
 pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys, Failure> {
-    let path = place(database, args);
+    let path = place(database, &args.file);
     let file = match read(&path)? {
         Some(file) => file,
         None => {
-            if args.keys.is_none() && matches!(database.url, DatabaseUrl::Postgres(_)) {
+            if args.file.keys.is_none() && matches!(database.url, DatabaseUrl::Postgres(_)) {
                 note(&format!(
                     "crm-http: new keys are made in `{}`; give every server of this database the same \
                      file, by --keys",
@@ -114,9 +114,23 @@ pub(crate) fn read_or_make(database: &Database, args: &TokenArgs) -> Result<Keys
     Ok(Keys { tokens, ring: KeyRing::new(sealing).map_err(bad)? })
 }
 
+/// What `doctor` finds of the file of keys.
+pub(crate) fn look(database: &Database, arg: &KeysArg) -> Finding {
+    let path = place(database, arg);
+    let (found, good) = match read(&path) {
+        Ok(Some(file)) => {
+            let count = file.token.len() + file.seal.len();
+            (format!("{count} in `{}`, which is its owner's alone", path.display()), true)
+        }
+        Ok(None) => (format!("no `{}`; `serve` makes it", path.display()), true),
+        Err(failure) => (failure.to_string(), false),
+    };
+    Finding { check: "keys", found, good }
+}
+
 /// `keys rotate`: a new key verifies first, on every server; once it does, it signs.
 pub(crate) fn rotate(database: &Database, args: &KeysRotateArgs) -> Result<(), Failure> {
-    let path = place(database, &args.token);
+    let path = place(database, &args.token.file);
     let mut file = read(&path)?.ok_or_else(|| {
         Failure::Usage(format!(
             "--keys: there is no `{}`; `crm-http serve` makes it, or name another",

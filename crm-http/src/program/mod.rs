@@ -46,6 +46,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         match command {
             Command::Serve(args) => serve::run(database, *args).await,
             Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
+            Command::Tenant(TenantCommand::Invite(args)) => tenancy::invite(&database, args).await,
             Command::User(UserCommand::Reset(args)) => users::reset(&database, args).await,
             Command::Keys(KeysCommand::Rotate(args)) => keys::rotate(&database, &args),
             Command::Import(args) => contacts::import::run(&database, args).await,

@@ -41,6 +41,7 @@ pub(crate) async fn run(mut database: Database, args: ServeArgs) -> Result<(), F
         listener,
         router: crm_http::router(crm, config(&args)),
         connections: args.max_connections,
+        head_limit: args.head_limit,
     };
     let (stop, stopped) = oneshot::channel();
     let mut signals = Signals::listen()?;

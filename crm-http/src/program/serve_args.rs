@@ -79,6 +79,9 @@ pub(crate) struct ServeArgs {
     /// How long a request may take to be answered.
     #[arg(long, value_name = "TIME", env = "CRM_TIME_LIMIT", default_value = "30s", value_parser = values::duration)]
     pub(crate) time_limit: Duration,
+    /// How long the head of a request may take, and how long a connection may lie idle.
+    #[arg(long, value_name = "TIME", env = "CRM_HEAD_LIMIT", default_value = "30s", value_parser = values::duration)]
+    pub(crate) head_limit: Duration,
     /// Requests of each user and API key, as a number in a time, or `off`.
     #[arg(long, value_name = "RATE", env = "CRM_RATE_LIMIT", default_value = "600/10s")]
     pub(crate) rate_limit: Rate,

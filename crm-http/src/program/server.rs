@@ -20,8 +20,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{ServiceExt, service_fn};
 
-/// How long the head of a request may take, also the first one, and how long a connection may lie idle.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of the largest head of a request.
 const LARGEST_HEAD: usize = 32 * 1024;
 /// Requests at once on a connection of HTTP/2.
@@ -35,14 +33,16 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     /// The most connections at once; more wait to be accepted.
     pub(crate) connections: usize,
+    /// How long the head of a request may take, also the first one, and how long a connection may lie idle.
+    pub(crate) head_limit: Duration,
 }
 
 impl Server {
     /// Serves until `stop`, then waits for what is in flight, at most for `drain`. Returns how many
     /// connections were cut off.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>, drain: Duration) -> usize {
-        let Server { listener, router, connections } = self;
-        let builder = Arc::new(builder());
+        let Server { listener, router, connections, head_limit } = self;
+        let builder = Arc::new(builder(head_limit));
         let open = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(connections));
         let mut stop = pin!(stop);
@@ -60,8 +60,12 @@ impl Server {
             };
             // Replies are written whole; waiting to join them with others would only delay them.
             stream.set_nodelay(true).ok();
-            let connection =
-                Connection { builder: Arc::clone(&builder), router: router.clone(), peer };
+            let connection = Connection {
+                builder: Arc::clone(&builder),
+                router: router.clone(),
+                peer,
+                head_limit,
+            };
             tokio::spawn(connection.serve(stream, open.watcher(), place));
         }
         drop(listener);
@@ -78,18 +82,18 @@ impl Server {
 }
 
 /// A builder of connections that nobody can hold open by saying nothing, or fill with a head.
-fn builder() -> Builder<TokioExecutor> {
+fn builder(head_limit: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head_limit)
         .max_buf_size(LARGEST_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(HEAD_WITHIN)
-        .keep_alive_timeout(HEAD_WITHIN)
+        .keep_alive_interval(head_limit)
+        .keep_alive_timeout(head_limit)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(LARGEST_HEAD as u32);
     builder
@@ -120,11 +124,12 @@ struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     router: Router,
     peer: SocketAddr,
+    head_limit: Duration,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
-        let Connection { builder, router, peer } = self;
+        let Connection { builder, router, peer, head_limit } = self;
         let asked = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&asked);
         let service = service_fn(move |request: Request<Incoming>| {
@@ -138,7 +143,7 @@ impl Connection {
         let mut connection = pin!(watcher.watch(connection.into_owned()));
         // Until the first bytes tell which version of HTTP is spoken, no other limit is in force.
         let silent = async {
-            tokio::time::sleep(HEAD_WITHIN).await;
+            tokio::time::sleep(head_limit).await;
             if asked.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }

@@ -60,8 +60,8 @@ impl Settings {
         self.table.contains_key(&key).then(|| format!("{}: `{key}`", self.path.display()))
     }
 
-    /// Gives the options the defaults that the file has for them. `within` is the command whose own
-    /// options it may name, beside those of all commands.
+    /// Gives the options the defaults that the file has for them, in every command that has them. `within`
+    /// is the command whose own options it may name, beside those of all commands.
     pub(crate) fn apply(&self, command: Command, within: &str) -> Result<Command, Failure> {
         let known = keys(&command, within);
         let mut command = command;
@@ -73,17 +73,7 @@ impl Settings {
                 return Err(self.unknown(key, &known));
             }
             let values = self.values(key, value)?;
-            let long = key.replace('_', "-");
-            let id = |command: &Command| {
-                let arg = command.get_arguments().find(|arg| arg.get_long() == Some(&*long));
-                arg.map(|arg| arg.get_id().clone())
-            };
-            let with = |arg: Arg| arg.default_values(values.clone());
-            if let Some(id) = id(&command) {
-                command = command.mut_arg(id, with);
-            } else if let Some(id) = command.find_subcommand(within).and_then(id) {
-                command = command.mut_subcommand(within, |inner| inner.mut_arg(id, with));
-            }
+            command = with_default(command, &key.replace('_', "-"), &values);
         }
         Ok(command)
     }
@@ -124,6 +114,21 @@ impl Settings {
         };
         Failure::Usage(format!("{}: there is no key `{key}`; {hint}", self.path.display()))
     }
+}
+
+/// The command, with a default for the option of this name wherever it has one.
+fn with_default(command: Command, long: &str, values: &[String]) -> Command {
+    let own = command.get_arguments().find(|arg| arg.get_long() == Some(long));
+    let own = own.map(|arg| arg.get_id().clone());
+    let inner: Vec<String> =
+        command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    let command = match own {
+        Some(id) => command.mut_arg(id, |arg| arg.default_values(values.to_vec())),
+        None => command,
+    };
+    inner.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |inner| with_default(inner, long, values))
+    })
 }
 
 /// The keys that a file may have.

@@ -4,11 +4,11 @@ use crm_core::tenancy::{NewTenant, Slug, System, Tenant};
 use crm_core::{Crm, ErrorKind, Session};
 use serde_json::json;
 
-use crate::program::cli::TenantCreateArgs;
+use crate::program::cli::{TenantCreateArgs, TenantInviteArgs};
 use crate::program::database::Database;
 use crate::program::failure::Failure;
 use crate::program::output::{self, Format};
-use crate::program::users;
+use crate::program::{keys, users};
 
 /// Tenants whose slugs are compared with a mistyped one.
 const MOST_COMPARED: usize = 1_000;
@@ -47,6 +47,7 @@ pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Resul
             tenant.slug, tenant.slug, owner.email
         )));
     }
+    let owner = system.session(tenant.id).await?.users().get(owner.id).await?;
     let told = (!given).then(|| password.reveal());
     match args.output.format() {
         Format::Json => output::json(&json!({ "tenant": tenant, "user": owner, "password": told })),
@@ -68,6 +69,18 @@ pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Resul
                 None => Ok(()),
             }
         }
+    }
+}
+
+/// Makes an invitation to register.
+pub(crate) async fn invite(database: &Database, args: TenantInviteArgs) -> Result<(), Failure> {
+    let keys = keys::read_or_make(database, &args.token)?;
+    let crm = database.builder().await?.key_ring(keys.ring).build()?;
+    let system = crm.system("tenant invite on the command line")?;
+    let invitation = system.registration_invitation(args.valid_for)?;
+    match args.output.format() {
+        Format::Json => output::json(&json!({ "invitation": invitation.reveal() })),
+        Format::Table => output::text_lines(invitation.reveal()),
     }
 }
 
