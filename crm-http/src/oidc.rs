@@ -75,6 +75,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
 
 /// The provider, by its name in the path.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 struct Named {
     /// The provider's name.
     provider: String,
