@@ -260,6 +260,20 @@ fn a_key_is_read_as_it_was_written_and_no_other() {
     }
 }
 
+#[tokio::test]
+async fn keys_of_rsa_may_be_longer() {
+    use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    for size in [KeySize::Rsa2048, KeySize::Rsa3072, KeySize::Rsa4096] {
+        let pair = KeyPair::generate(size).unwrap();
+        let document: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let key = TokenKey::from_pkcs8(TokenAlgorithm::Rs256, document.as_ref()).unwrap();
+        let (crm, token) = issued(&MemoryStore::default(), TokenKeys::new(key)).await;
+        identity(&crm).authenticate(&token).await.unwrap();
+        assert!(verifies(&serde_json::to_value(crm.key_set()).unwrap(), &token), "{size:?}");
+    }
+}
+
 /// RFC 8037, A.4: what verifies our signatures verifies the published one.
 #[test]
 fn the_vector_of_rfc_8037_verifies() {
