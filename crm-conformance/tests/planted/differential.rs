@@ -4,7 +4,7 @@ use crm_conformance::differential;
 
 use crate::store::{Fault, With};
 
-const CASES: u32 = 64;
+const CASES: u32 = 128;
 
 #[test]
 fn two_stores_without_a_fault_answer_alike() {
