@@ -61,6 +61,10 @@ async fn a_verified_address_links_once_and_the_link_stays() {
 
     let disable = UserPatch { status: UserStatus::Disabled.into(), ..UserPatch::default() };
     world.operator().await.users().update(ada.id, disable, None).await.unwrap();
+    world.user("eve@acme.example", Role::Agent).await;
+    // Not as somebody else either, whose address the account has by now.
+    let eves = arrive(&world, &account("1", "eve@acme.example"), None).await;
+    refused(eves, ErrorKind::Unauthenticated);
     let_join(&world, Role::Viewer).await;
     for who in [account("1", ADA), account("3", ADA), account("1", "new@acme.example")] {
         for tenant in [None, Some("acme-gmbh")] {
@@ -87,7 +91,10 @@ async fn who_is_invited_accepts_by_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_has_an_address_of_the_domain_joins_where_the_tenant_is_named() {
-    let world = world().await;
+    let meeting = crate::Meeting::default();
+    let world =
+        crate::world_with(|b| b.sign_in_policy(crate::unlimited()).randomness(meeting.clone()))
+            .await;
     let slug = Some("acme-gmbh");
     refused(arrive(&world, &account("1", ADA), slug).await, ErrorKind::Unauthenticated);
     let_join(&world, Role::Agent).await;
@@ -101,13 +108,14 @@ async fn who_has_an_address_of_the_domain_joins_where_the_tenant_is_named() {
     refused(arrive(&world, &unverified, slug).await, ErrorKind::Unauthenticated);
 
     let who = account("1", "Ada@ACME.example");
-    let world = std::sync::Arc::new(world);
-    let tasks = (0..8).map(|_| {
-        let (world, who) = (std::sync::Arc::clone(&world), who.clone());
-        tokio::spawn(async move { arrive(&world, &who, Some("acme-gmbh")).await.unwrap().user })
+    let tasks = [world.identity(), world.identity()].map(|identity| {
+        let who = who.clone();
+        async move { identity.sign_in_external(&who, Some("acme-gmbh")).await.unwrap().user }
     });
+    meeting.of_two();
+    let tasks = tasks.map(tokio::spawn);
     let mut users = Vec::new();
-    for task in tasks.collect::<Vec<_>>() {
+    for task in tasks {
         users.push(task.await.unwrap());
     }
     users.dedup_by_key(|user| user.id);

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crm_core::identity::{ChangePassword, ExternalIdentity, SignInPolicy, UserPatch, UserStatus};
+use crm_core::identity::{
+    ChangePassword, ExternalIdentity, PasswordSignIn, SignInPolicy, UserPatch, UserStatus,
+};
 use crm_core::ports::Quota;
 use crm_core::{ErrorKind, Role};
 
@@ -125,14 +127,18 @@ async fn every_refusal_takes_the_same_computations() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn wrong_attempts_at_once_count_each() {
-    let world = std::sync::Arc::new(world_of_five().await);
+    let meeting = crate::Meeting::default();
+    let policy = SignInPolicy { most_failures: 2, ..unlimited() };
+    let world = world_with(|b| b.sign_in_policy(policy).randomness(meeting.clone())).await;
     world.user(ADA, Role::Agent).await;
-    let tasks = (0..5).map(|_| {
-        let world = std::sync::Arc::clone(&world);
-        tokio::spawn(async move { world.try_sign_in(ADA, WRONG, None).await.is_err() })
+    let tasks = [world.identity(), world.identity()].map(|identity| async move {
+        let attempt =
+            PasswordSignIn { email: ADA.into(), password: WRONG.into(), tenant: None, code: None };
+        refused(identity.sign_in(attempt).await, ErrorKind::Unauthenticated);
     });
-    for task in tasks.collect::<Vec<_>>() {
-        assert!(task.await.unwrap());
+    meeting.of_two();
+    for task in tasks.map(tokio::spawn) {
+        task.await.unwrap();
     }
     refused(world.try_sign_in(ADA, PASSWORD, None).await, ErrorKind::Unauthenticated);
 }

@@ -27,7 +27,7 @@ use crm_core::identity::{
     AcceptInvitation, Arrival, Identity, NewUser, PasswordSignIn, SignInPolicy, SignedIn, User,
 };
 use crm_core::memory::MemoryStore;
-use crm_core::ports::{Clock, Computation, Quota, Workers};
+use crm_core::ports::{Clock, Computation, Quota, Randomness, SystemRandomness, Workers};
 use crm_core::tenancy::{NewTenant, Tenant};
 use crm_core::{Crm, CrmBuilder, Error, ErrorKind, Result, Role, Session, Timestamp};
 
@@ -58,6 +58,27 @@ impl Workers for Counting {
         self.0.fetch_add(1, Ordering::SeqCst);
         std::thread::spawn(computation);
         Ok(())
+    }
+}
+
+/// Where two tasks meet that have both decided, before either commits: each asks for randomness then.
+#[derive(Clone, Default)]
+pub(crate) struct Meeting(Arc<std::sync::Mutex<Vec<Arc<std::sync::Barrier>>>>);
+
+impl Meeting {
+    pub(crate) fn of_two(&self) {
+        let barrier = Arc::new(std::sync::Barrier::new(2));
+        *self.0.lock().unwrap() = vec![Arc::clone(&barrier), barrier];
+    }
+}
+
+impl Randomness for Meeting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        let barrier = self.0.lock().unwrap().pop();
+        if let Some(barrier) = barrier {
+            barrier.wait();
+        }
+        SystemRandomness.fill(bytes)
     }
 }
 
