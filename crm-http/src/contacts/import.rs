@@ -10,7 +10,7 @@ use crm_core::access::ImportContacts;
 use crm_core::contacts::formats::ImportFormat;
 use crm_core::contacts::import::{ImportOptions, ImportReport, OnConflict};
 use crm_core::{Error, ErrorKind};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -75,15 +75,22 @@ impl File {
     /// The next bytes; `None` at the end.
     async fn next_bytes(&mut self) -> Result<Option<Bytes>, Problem> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| {
-                Error::new(ErrorKind::Malformed, "the body was cut off").with_source(error)
-            })?;
+            let frame = frame.map_err(unreadable)?;
             if let Ok(bytes) = frame.into_data() {
                 return Ok(Some(bytes));
             }
         }
         Ok(None)
     }
+}
+
+fn unreadable(error: axum::Error) -> Error {
+    let cause = std::error::Error::source(&error);
+    if cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
+        let message = "the file is larger than this server takes; import it in parts";
+        return Error::new(ErrorKind::PayloadTooLarge, message).with_source(error);
+    }
+    Error::new(ErrorKind::Malformed, "the body was cut off").with_source(error)
 }
 
 impl OperationInput for File {

@@ -36,8 +36,7 @@ fn every_operation_explains_itself() {
         }
         assert_eq!(operation.says["tags"].as_array().map(Vec::len), Some(1), "{id} has no tag");
         assert!(operation.is_public() || operation.permission().is_some(), "{id}: for whom?");
-        for parameter in
-            operation.parameters("query").iter().chain(&operation.parameters("header"))
+        for parameter in operation.parameters("query").iter().chain(&operation.parameters("header"))
         {
             assert!(parameter["description"].is_string(), "{id}: {parameter}");
         }
@@ -92,8 +91,8 @@ async fn every_method_is_in_the_document_and_the_reverse() {
     let server = Server::new();
     let paths: BTreeSet<&str> = operations().iter().map(|operation| operation.path).collect();
     for path in paths {
-        let reply = server.send("TRACE", &path.replace(['{', '}'], ""), "", &[], Body::empty());
-        let reply = reply.await;
+        let plain = path.replace(['{', '}'], "");
+        let reply = server.send("TRACE", &plain, "", &[], Body::empty()).await;
         reply.problem(405, "method_not_allowed");
         let mut allowed: BTreeSet<String> =
             reply.header("allow").split(',').map(|method| method.trim().to_lowercase()).collect();

@@ -285,7 +285,11 @@ fn hold_against_document(method: &str, path: &str, reply: &Reply) {
     };
     let status = reply.status.as_u16().to_string();
     let documented = &operation.says["responses"][&status];
-    assert!(documented.is_object(), "{method} {path}: {status} is not documented: {}", reply.text());
+    assert!(
+        documented.is_object(),
+        "{method} {path}: {status} is not documented: {}",
+        reply.text()
+    );
     let media = reply.header("content-type").split(';').next().unwrap().to_owned();
     if reply.bytes.is_empty() {
         assert!(documented["content"].is_null(), "{method} {path}: {status} has no body");
