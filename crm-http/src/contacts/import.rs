@@ -10,7 +10,7 @@ use crm_core::access::ImportContacts;
 use crm_core::contacts::formats::ImportFormat;
 use crm_core::contacts::import::{ImportOptions, ImportReport, OnConflict};
 use crm_core::{Error, ErrorKind};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -82,6 +82,15 @@ impl File {
         }
         Ok(None)
     }
+}
+
+fn unreadable(error: axum::Error) -> Error {
+    let cause = std::error::Error::source(&error);
+    if cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
+        let message = "the file is larger than this server takes; import it in parts";
+        return Error::new(ErrorKind::PayloadTooLarge, message).with_source(error);
+    }
+    Error::new(ErrorKind::Malformed, "the body was cut off").with_source(error)
 }
 
 impl OperationInput for File {
