@@ -369,7 +369,7 @@ impl OutputArgs {
 }
 
 /// Reads the command line and the environment. Help and the version are printed, which is `None`.
-pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Cli>, Failure> {
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<(Cli, Settings)>, Failure> {
     let settings = Settings::read(&args);
     let command = settings
         .as_ref()
@@ -382,7 +382,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Cli>, Failure> {
     let settings = if is_help { Settings::default() } else { settings? };
     settings.apply(Cli::command(), SERVE)?;
     match parsed.and_then(|matches| read(&matches, &settings)) {
-        Ok(cli) => Ok(Some(cli)),
+        Ok(cli) => Ok(Some((cli, settings))),
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
         {

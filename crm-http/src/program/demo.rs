@@ -72,6 +72,7 @@ A demo with {CONTACTS} made-up people. Sign in as {email} with {password}
 
   TOKEN=$(curl -s {base}/auth/login -H 'Content-Type: application/json' \\
     -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')
+  curl -s '{base}/contacts?limit=3' -H \"Authorization: Bearer $TOKEN\"
   curl -s {base}/auth/me -H \"Authorization: Bearer $TOKEN\"
 
 The rest is described on {base}/docs"

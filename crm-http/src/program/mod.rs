@@ -13,6 +13,8 @@ mod metrics;
 mod migrate;
 mod output;
 mod progress;
+#[cfg(feature = "oidc")]
+mod providers;
 mod seed;
 mod serve;
 mod serve_args;
@@ -27,7 +29,9 @@ use failure::Failure;
 
 /// Does what the command line says.
 pub(crate) fn run() -> Result<(), Failure> {
-    let Some(Cli { database, command, .. }) = cli::parse(std::env::args_os().collect())? else {
+    let Some((Cli { database, command, .. }, settings)) =
+        cli::parse(std::env::args_os().collect())?
+    else {
         return Ok(());
     };
     if let Command::Openapi = command {
@@ -44,7 +48,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve::run(database, *args).await,
+            Command::Serve(args) => serve::run(database, *args, &settings).await,
             Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
             Command::Tenant(TenantCommand::Invite(args)) => tenancy::invite(&database, args).await,
             Command::User(UserCommand::Reset(args)) => users::reset(&database, args).await,

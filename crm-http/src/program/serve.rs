@@ -1,5 +1,7 @@
 //! The server.
 
+use std::net::SocketAddr;
+
 use crm_core::Crm;
 use crm_core::identity::{RegistrationPolicy, SignInPolicy};
 use crm_http::{Config, Origins};
@@ -12,6 +14,7 @@ use crate::program::failure::Failure;
 use crate::program::output::text_lines;
 use crate::program::serve_args::ServeArgs;
 use crate::program::server::Server;
+use crate::program::settings::Settings;
 use crate::program::values::CorsOrigin;
 use crate::program::{demo, keys, log, metrics};
 
@@ -21,7 +24,11 @@ pub(crate) fn print_openapi() -> Result<(), Failure> {
     text_lines(&text)
 }
 
-pub(crate) async fn run(mut database: Database, args: ServeArgs) -> Result<(), Failure> {
+pub(crate) async fn run(
+    mut database: Database,
+    args: ServeArgs,
+    settings: &Settings,
+) -> Result<(), Failure> {
     log::start(args.log_format, &args.log_level);
     tracing::debug!(?database, ?args, "starting");
     let throw_away = if args.demo { stage(&mut database, &args)? } else { None };
@@ -34,12 +41,13 @@ pub(crate) async fn run(mut database: Database, args: ServeArgs) -> Result<(), F
     if let Some(own) = metrics_listener {
         tokio::spawn(metrics::serve(own, metrics::start()?));
     }
+    let config = config(&args, address, settings)?;
     let crm = crm(&database, &args, address.ip().is_loopback()).await?;
     let entrance = if args.demo { Some(demo::prepare(&crm).await?) } else { None };
 
     let server = Server {
         listener,
-        router: crm_http::router(crm, config(&args)),
+        router: crm_http::router(crm, config),
         connections: args.max_connections,
         head_limit: args.head_limit,
     };
@@ -116,7 +124,8 @@ async fn crm(database: &Database, args: &ServeArgs, is_loopback: bool) -> Result
     Ok(builder.token_keys(tokens).key_ring(keys.ring).sign_in_policy(policy).build()?)
 }
 
-fn config(args: &ServeArgs) -> Config {
+#[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "for providers"))]
+fn config(args: &ServeArgs, address: SocketAddr, settings: &Settings) -> Result<Config, Failure> {
     let mut config = Config::default();
     config.body_limit = args.body_limit;
     config.import_limit = args.import_limit;
@@ -127,7 +136,12 @@ fn config(args: &ServeArgs) -> Config {
     config.proxy_header = args.proxy_header;
     config.per_caller = args.rate_limit.0;
     config.per_address = args.rate_limit_address.0;
-    config
+    #[cfg(feature = "oidc")]
+    {
+        let url = args.public_url.as_deref();
+        config.oidc = crate::program::providers::read(settings, url, address)?;
+    }
+    Ok(config)
 }
 
 fn origins(named: &[CorsOrigin]) -> Origins {

@@ -16,7 +16,10 @@ use crate::program::failure::Failure;
 const USUAL: &str = "crm.toml";
 
 /// Tables that hold more than options, each read by the part that it is for.
-const TABLES: [&str; 0] = [];
+const TABLES: &[&str] = &[
+    #[cfg(feature = "oidc")]
+    super::providers::TABLE,
+];
 
 /// Options that make no sense in a file.
 const NOT_IN_A_FILE: [&str; 5] = ["config", "help", "version", "demo", "json"];
@@ -52,6 +55,12 @@ impl Settings {
     /// Whether the file says something of this option.
     pub(crate) fn says(&self, option: &str) -> bool {
         self.table.contains_key(&key_of(option))
+    }
+
+    /// The file, and what it has under the name of a table.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn table(&self, name: &str) -> Option<(impl std::fmt::Display, &Value)> {
+        Some((self.path.display(), self.table.get(name)?))
     }
 
     /// The file and the key that give this option its value.

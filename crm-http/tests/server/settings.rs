@@ -41,11 +41,19 @@ fn what_cannot_be_right_is_one_line_that_says_where() {
         ("rate_limit = 600", vec!["crm.toml: `rate_limit`", "600/10s"]),
         ("[rate]\nlimit = 1", vec!["crm.toml", "`rate`"]),
         ("trusted_proxies = [\"10.0.0.0/40\"]", vec!["crm.toml: `trusted_proxies`", "10.0.0.0/8"]),
+        ("[[oidc]]\nname = \"a\"", vec!["crm.toml: `[[oidc]]`", "`issuer`"]),
+        ("[[oidc]]\nnam = \"a\"", vec!["crm.toml: `[[oidc]]`", "`nam`", "`name`"]),
+        (
+            "[[oidc]]\nname = \"a\"\nissuer = \"http://idp.example\"\nclient_id = \"b\"",
+            vec!["crm.toml: `[[oidc]]`: `a`", "https"],
+        ),
         ("demo = true", vec!["crm.toml", "`demo`"]),
     ];
     for (content, named) in files {
         shell.write("crm.toml", content);
-        refused(&shell, &[], &[], &named);
+        let listens = content.contains("listen");
+        let free = ["--listen", "127.0.0.1:0", "--metrics-listen", "off"];
+        refused(&shell, if listens { &[] } else { &free }, &[], &named);
     }
     std::fs::remove_file(shell.path("crm.toml")).unwrap();
     refused(&shell, &["--config", "nothing.toml"], &[], &["--config", "nothing.toml"]);

@@ -52,7 +52,8 @@ fn a_demo_prints_lines_that_work_and_leaves_nothing() {
         .into_iter()
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(replies[0]["user"]["email"], "owner@demo.example");
+    assert_eq!(replies[0]["items"].as_array().unwrap().len(), 3);
+    assert_eq!(replies[1]["user"]["email"], "owner@demo.example");
     server.stop();
     assert_eq!(shell.files(), ["stderr"], "the data and the keys were in a folder of their own");
 }
