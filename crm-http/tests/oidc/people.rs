@@ -83,7 +83,7 @@ async fn a_code_for_tokens_is_good_for_a_minute() {
     for (waits, comes_in) in [(59, true), (60, false)] {
         let mut scene = Scene::with(|provider| {
             let to = "https://app.example/signed-in".parse().unwrap();
-            provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to)
+            provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to).unwrap()
         })
         .await;
         let page = scene.sign_in().await;

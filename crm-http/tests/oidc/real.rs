@@ -40,7 +40,8 @@ impl Together {
                 provider("public", PUBLIC, &back[1]),
                 provider("returning", client, &back[2])
                     .client_secret(&secret)
-                    .return_to(RETURN_TO.parse().unwrap()),
+                    .return_to(RETURN_TO.parse().unwrap())
+                    .unwrap(),
             ]
         })
         .await;
