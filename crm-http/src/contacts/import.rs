@@ -84,15 +84,6 @@ impl File {
     }
 }
 
-fn unreadable(error: axum::Error) -> Error {
-    let cause = std::error::Error::source(&error);
-    if cause.is_some_and(|cause| cause.is::<LengthLimitError>()) {
-        let message = "the file is larger than this server takes; import it in parts";
-        return Error::new(ErrorKind::PayloadTooLarge, message).with_source(error);
-    }
-    Error::new(ErrorKind::Malformed, "the body was cut off").with_source(error)
-}
-
 impl OperationInput for File {
     fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
         let body = RequestBody {
