@@ -81,7 +81,7 @@ const PREPARED_AND_SIMPLE: &str = "
     refresh again              1 1
     authenticate               1 1
     authenticate again         0 0
-    who is signed in           1 1
+    who is signed in           2 2
     sign out                   2 2
     come in by a key           2 2
     come in by a key again     0 0
