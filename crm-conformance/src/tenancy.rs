@@ -1,8 +1,8 @@
 //! Tenants.
 
 use crm_core::identity::StandingOf;
-use crm_core::tenancy::{Slug, Tenant};
-use crm_core::{ErrorKind, TenantId};
+use crm_core::tenancy::{Slug, Tenant, TenantPatch};
+use crm_core::{ErrorKind, Patch, TenantId};
 
 use crate::case::cases;
 use crate::env::{ALL, new_tenant, refused};
@@ -71,5 +71,30 @@ cases! {
             }
             assert_eq!(walked, all, "pages of {limit}");
         }
+    }
+
+    async fn a_tenant_changes_by_version(env: &Env) {
+        let (acme, other) = (env.tenant("acme").await, env.tenant("other").await);
+        let before = acme.tenant().get().await.unwrap();
+        let patch = |name: &str| TenantPatch { name: Patch::Set(name.into()), ..Default::default() };
+        let after = acme.tenant().update(patch("Ácme 🦀"), Some(1)).await.unwrap();
+        assert_eq!((after.name.as_str(), after.version), ("Ácme 🦀", 2));
+        let system = env.system();
+        let by_id = env.store.tenant(system.scope(), before.id).await.unwrap();
+        let by_slug = env.store.tenant_by_slug(system.scope(), &before.slug).await.unwrap();
+        assert_eq!((by_id, by_slug), (Some(after.clone()), Some(after.clone())));
+        refused(acme.tenant().update(patch("Late"), Some(1)).await, ErrorKind::VersionConflict);
+        // Both read before either writes: whoever is second has to look again.
+        env.door.gather_commits(2);
+        let (own, again) = (acme.tenant(), acme.tenant());
+        let region = TenantPatch { default_region: Patch::Set("DE".parse().unwrap()), ..Default::default() };
+        let (name, region) =
+            futures::join!(own.update(patch("Acme"), None), again.update(region, None));
+        name.unwrap();
+        region.unwrap();
+        let last = env.store.tenant(system.scope(), before.id).await.unwrap().unwrap();
+        assert_eq!(last.name, "Acme");
+        let untouched = other.tenant().get().await.unwrap();
+        assert_eq!((untouched.name.as_str(), untouched.version), ("Tenant other", 1));
     }
 }

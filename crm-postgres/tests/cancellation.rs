@@ -235,6 +235,11 @@ impl World {
         let company = session.companies().create(new).await.unwrap().id;
         let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
         let user = session.users().create(new).await.unwrap().user.id;
+        let active = UserPatch {
+            status: crm_core::identity::UserStatus::Active.into(),
+            ..UserPatch::default()
+        };
+        session.users().update(user, active, None).await.unwrap();
         let note = NewActivity::note(contact.id, "first");
         let note = session.activities().create(note).await.unwrap().id;
         let system = crm.system("test").unwrap();

@@ -81,7 +81,7 @@ const PREPARED_AND_SIMPLE: &str = "
     refresh again              1 1
     authenticate               1 1
     authenticate again         0 0
-    who is signed in           1 1
+    who is signed in           2 2
     sign out                   2 2
     come in by a key           2 2
     come in by a key again     0 0
@@ -132,6 +132,11 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
     let company = session.companies().create(new).await.unwrap();
     let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
     let user = session.users().create(new).await.unwrap().user;
+    let active = crm_core::identity::UserPatch {
+        status: crm_core::identity::UserStatus::Active.into(),
+        ..Default::default()
+    };
+    session.users().update(user.id, active, None).await.unwrap();
     let registration = Registration {
         company_name: COMPANY.into(),
         full_name: "Ada Lovelace".into(),

@@ -6,6 +6,7 @@ use crate::store::{Fault, With};
 const CAUGHT_BY: &[(&str, Fault)] = &[
     ("tenant_is_found", Fault::IgnoresSlugs),
     ("tenant_slug_is_unique", Fault::SwallowsConflicts),
+    ("a_tenant_changes_by_version", Fault::SwallowsStaleChanges),
     ("tenants_are_listed_by_slug", Fault::RepeatsLastOfPage),
     ("users_are_per_tenant", Fault::LeaksTenants),
     ("users_are_listed", Fault::SkipsFirstOfPage),

@@ -15,6 +15,7 @@ pub trait TenancyStore: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A tenant that was committed is found by its id and by its slug. (`tenant_is_found`)
+    /// - A change is made from one version, and found by both. (`a_tenant_changes_by_version`)
     async fn tenant(&self, scope: &SystemScope, id: TenantId) -> Result<Option<Tenant>>;
 
     /// The tenant with this slug.
