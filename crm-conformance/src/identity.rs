@@ -280,11 +280,7 @@ cases! {
         // Somebody else's is as useless, and none of theirs.
         registered(env, "other").await;
         let own = env.identity("first").authenticate(tokens.access_token.reveal()).await.unwrap();
-<<<<<<< HEAD
         // Beyond the minute in which a code could be exchanged for it.
-=======
-        // A sign-in is kept for its first minute, whatever comes.
->>>>>>> stores
         env.clock.advance_micros(60_000_000);
         env.identity("second").sign_in(sign_in("acme")).await.unwrap();
         own.account().end_session(first.id).await.unwrap();
