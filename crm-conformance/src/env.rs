@@ -11,7 +11,9 @@ use crm_core::identity::{
 };
 use crm_core::ports::Store;
 use crm_core::tenancy::{NewTenant, System};
-use crm_core::{Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session};
+use crm_core::{
+    Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session, UserId,
+};
 
 use crate::clock::{SeededRandomness, TestClock};
 use crate::factory::{Factory, Fresh};
@@ -63,8 +65,7 @@ impl Env {
         let email = format!("{name}@colleagues.example");
         let new = NewUser { email, full_name: Some(name.to_owned()), role };
         let user = session.users().create(new).await.unwrap().user;
-        let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
-        session.users().update(user.id, active, None).await.unwrap();
+        activate(session, user.id).await.unwrap();
         let principal = Principal::User { tenant: session.scope().tenant(), user: user.id };
         self.crm.session(principal).await.unwrap()
     }
@@ -85,6 +86,12 @@ impl Env {
     pub(crate) async fn events(&self, session: &Session) -> Vec<RecordedEvent> {
         self.store.events_after(session.scope(), EventPosition::START, ALL).await.unwrap()
     }
+}
+
+/// Lets a user work who was only invited.
+pub(crate) async fn activate(session: &Session, user: UserId) -> Result<()> {
+    let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+    session.users().update(user, active, None).await.map(drop)
 }
 
 pub(crate) fn identity(crm: &Crm, user_agent: &str) -> Identity {

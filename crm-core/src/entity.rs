@@ -6,11 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::email::shorten;
 use crate::error::Error;
 use crate::id::{ActivityId, ApiKeyId, CompanyId, ContactId, SignInId, TenantId, UserId};
 
 /// One record, by kind and id. In text `contact:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntityRef {
     /// The kind of record.
     pub kind: EntityKind,
@@ -24,12 +26,26 @@ impl fmt::Display for EntityRef {
     }
 }
 
+impl FromStr for EntityRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let parts = text.split_once(':');
+        let read = parts.and_then(|(kind, id)| Some((kind.parse().ok()?, id.parse().ok()?)));
+        let (kind, id) = read.ok_or_else(|| {
+            let message = format!("`{}` is no record; write it as `contact:<id>`", shorten(text));
+            Error::invalid_field("resource", "invalid_resource", message)
+        })?;
+        Ok(EntityRef { kind, id })
+    }
+}
+
 macro_rules! entity_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $id:ty;)*) => {
         /// The kinds of record that entries can be about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum EntityKind { $($(#[$doc])* $kind,)* }
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        pub enum EntityKind { $($(#[$doc])* #[serde(rename = $name)] $kind,)* }
 
         impl EntityKind {
             /// Every kind.

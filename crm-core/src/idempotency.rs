@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,10 +81,42 @@ pub enum Idempotent {
     Again(String),
 }
 
+/// A request under an idempotency key whose body is still to be read.
+pub enum Repeatable {
+    /// The first of its kind: [`Session::remember`] of this session keeps what came of it.
+    First(Session),
+    /// It was done before.
+    Again(Done),
+}
+
+/// What came of a request that was done before.
+pub struct Done {
+    request: Digest,
+    made: String,
+}
+
+impl Done {
+    /// The outcome, as JSON, for the same request.
+    ///
+    /// # Errors
+    ///
+    /// `idempotency_key_reused` when `request` is another one.
+    pub fn of(self, request: Digest) -> Result<String> {
+        if self.request == request {
+            return Ok(self.made);
+        }
+        Err(Error::new(
+            ErrorKind::IdempotencyKeyReused,
+            "the idempotency key was used for another request; take a new one",
+        ))
+    }
+}
+
 /// What a session carries for the request's key.
 pub(crate) struct Pending {
     key: String,
-    request: Digest,
+    /// Known when the body is read.
+    request: OnceLock<Digest>,
     running: Arc<Running>,
     tenant: TenantId,
 }
@@ -119,6 +151,24 @@ impl Session {
     /// while the first runs; `unavailable` or `internal` from the store.
     pub async fn idempotent(&self, key: &IdempotencyKey, request: &[u8]) -> Result<Idempotent> {
         let request = Digest::of(request);
+        match self.repeatable(key).await? {
+            Repeatable::First(session) => {
+                if let Some(pending) = session.pending() {
+                    let _ = pending.request.set(request);
+                }
+                Ok(Idempotent::First(session))
+            }
+            Repeatable::Again(done) => done.of(request).map(Idempotent::Again),
+        }
+    }
+
+    /// This session for the request that the caller named `key`, of which nothing else is known yet, for
+    /// its body is long. [`Session::remember`] keeps what came of it.
+    ///
+    /// # Errors
+    ///
+    /// `idempotency_in_progress` while the first runs; `unavailable` or `internal` from the store.
+    pub async fn repeatable(&self, key: &IdempotencyKey) -> Result<Repeatable> {
         let named = format!("{}\n{}", self.scope().actor(), key.0);
         let key: String =
             Digest::of(named.as_bytes()).as_bytes().iter().map(|b| format!("{b:02x}")).collect();
@@ -129,20 +179,28 @@ impl Session {
                 return Err(in_progress());
             }
             let running = Arc::clone(&self.core().running);
-            Pending { key: key.clone(), request, running, tenant }
+            Pending { key: key.clone(), request: OnceLock::new(), running, tenant }
         };
-        let now = self.env().now();
-        match self.store().outcome(self.scope(), &key, now).await? {
-            None => Ok(Idempotent::First(self.with_pending(pending))),
-            Some(known) if known.request != request => Err(Error::new(
-                ErrorKind::IdempotencyKeyReused,
-                "the idempotency key was used for another request; take a new one",
-            )),
+        match self.store().outcome(self.scope(), &key, self.env().now()).await? {
+            None => Ok(Repeatable::First(self.with_pending(pending))),
             Some(known) => {
                 let made = self.core().key_ring.open(&known.sealed, key.as_bytes())?;
-                String::from_utf8(made).map(Idempotent::Again).map_err(Error::internal)
+                let made = String::from_utf8(made).map_err(Error::internal)?;
+                Ok(Repeatable::Again(Done { request: known.request, made }))
             }
         }
+    }
+
+    /// Remembers for 24 hours what came of a [`Repeatable`] request, after all its effects. Without a key
+    /// there is nothing to remember.
+    ///
+    /// # Errors
+    ///
+    /// `idempotency_in_progress` when another node was first; `unavailable` or `internal` from the store.
+    pub async fn remember(&self, request: Digest, made: &(impl Serialize + Sync)) -> Result<()> {
+        let Some(pending) = self.pending() else { return Ok(()) };
+        let _ = pending.request.set(request);
+        self.commit_made(self.new_changes(), made).await
     }
 
     /// Commits `changes`, and remembers `made` where the request can be repeated.
@@ -151,12 +209,13 @@ impl Session {
         mut changes: Changes,
         made: &(impl Serialize + Sync),
     ) -> Result<()> {
-        if let Some(pending) = self.pending() {
+        if let Some(pending) = self.pending()
+            && let Some(request) = pending.request.get().copied()
+        {
             let made = serde_json::to_vec(made).map_err(Error::internal)?;
             let sealed = self.core().key_ring.seal(&made, pending.key.as_bytes())?;
             let until = changes.at().after(REMEMBERED);
-            let (key, request) = (pending.key.clone(), pending.request);
-            changes.remember(Outcome { key, request, sealed, until });
+            changes.remember(Outcome { key: pending.key.clone(), request, sealed, until });
         }
         self.commit(changes).await.map_err(|error| {
             let by_key = |error: &Error| {

@@ -5,13 +5,24 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::email::EmailAddress;
+use crate::events::EventName;
 use crate::id::{Id, IdKind};
 use crate::identity::Secret;
 use crate::patch::Patch;
 use crate::phone::{PhoneNumber, Region};
-use crate::scope::Actor;
+use crate::scope::{Actor, RequestId};
 use crate::tenancy::Slug;
 use crate::time::Timestamp;
+
+/// One line: no control characters.
+pub(crate) const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+/// Several lines: no other control characters.
+pub(crate) const LINES: &str = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$";
+/// One line that says something.
+pub(crate) const FILLED: &str =
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
+/// A domain.
+pub(crate) const DOMAIN: &str = r"^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$";
 
 impl<K: IdKind> JsonSchema for Id<K> {
     fn inline_schema() -> bool {
@@ -70,5 +81,7 @@ texts! {
     Region = "Region", { "pattern": "^[A-Z]{2}$" };
     Slug = "Slug", { "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$" };
     Secret = "Secret", { "format": "password" };
+    RequestId = "RequestId", { "pattern": "^[A-Za-z0-9._-]{1,128}$" };
+    EventName = "EventName", { "pattern": "^[a-z_]+(\\.[a-z_]+)+(\\.v[0-9]+)?$" };
     Actor = "Actor", { "pattern": "^(system|(user|api_key):[0-9a-f-]{36})$" };
 }

@@ -13,7 +13,11 @@
 //! A handler's signature says who may call it: it takes a [`Caller`](extract::Caller) of an action, a
 //! [`CallerOn`](extract::CallerOn) of an action on one record, or is [`Public`](extract::Public).
 
+mod activities;
 mod address;
+mod api_keys;
+mod audit;
+mod companies;
 mod config;
 mod contacts;
 mod cors;
@@ -29,6 +33,11 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
+mod tenant;
+#[cfg(test)]
+#[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
+mod tests;
+mod users;
 
 use aide::axum::ApiRouter;
 use axum::Router;
@@ -39,7 +48,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use address::{Network, ProxyHeader};
-pub use config::{Config, Registrations};
+pub use config::Config;
 pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
@@ -58,7 +67,7 @@ pub(crate) struct App {
 /// Addresses of callers are known where the application is served with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(crm: Crm, config: Config) -> Router {
-    let (routes, document) = openapi::finish(routes());
+    let (routes, document) = openapi::finish(routes);
     let routes = routes.merge(operations::document_routes(document, &config));
     let app = App { crm, config: std::sync::Arc::new(config) };
     surrounded(routes, &app).with_state(app)
@@ -92,6 +101,12 @@ fn routes() -> ApiRouter<App> {
     let routes = ApiRouter::new()
         .merge(identity::routes())
         .merge(contacts::routes())
+        .merge(companies::routes())
+        .merge(activities::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes())
+        .merge(tenant::routes())
+        .merge(audit::routes())
         .merge(operations::routes());
     #[cfg(feature = "oidc")]
     let routes = routes.merge(oidc::routes());

@@ -30,7 +30,6 @@ use crm_core::events::EventPosition;
 use crm_core::idempotency::Idempotent;
 use crm_core::identity::{
     Arrival, Identity, NewApiKey, NewUser, Registration, Secret, SignInName, StandingOf, UserPatch,
-    UserStatus,
 };
 use crm_core::ports::{
     AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore, Store,
@@ -236,8 +235,6 @@ impl World {
         let company = session.companies().create(new).await.unwrap().id;
         let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
         let user = session.users().create(new).await.unwrap().user.id;
-        let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
-        session.users().update(user, active, None).await.unwrap();
         let note = NewActivity::note(contact.id, "first");
         let note = session.activities().create(note).await.unwrap().id;
         let system = crm.system("test").unwrap();

@@ -12,7 +12,7 @@ use crm_core::contacts::{
 };
 use crm_core::events::EventPosition;
 use crm_core::idempotency::Idempotent;
-use crm_core::identity::{NewApiKey, NewUser, Secret, SignInName, UserPatch, UserStatus};
+use crm_core::identity::{NewApiKey, NewUser, Secret, SignInName, UserPatch};
 use crm_core::ports::Store;
 use crm_core::{
     ApiKeyId, CompanyId, ContactId, Crm, EmailAddress, EntityRef, Error, Page, PageOf, Patch,
@@ -23,7 +23,7 @@ use super::command::{
     Action, ActivitiesFilter, Command, Deed, Filter, Nth, PHONE_KEY, Person, PersonPatch,
 };
 use crate::clock::{SeededRandomness, TestClock};
-use crate::env::{ORDERS, identity, new_tenant};
+use crate::env::{ORDERS, activate, identity, new_tenant};
 use crate::factory::{Factory, Fresh};
 use crate::faulty::FaultyStore;
 use crate::snapshot::snapshot;
@@ -130,10 +130,9 @@ impl Side {
             let mut signed_in = Vec::new();
             for role in [Role::Agent, Role::Viewer] {
                 let email = format!("{}@tenant.example", role.as_str());
-                let new = NewUser { email, full_name: None, role };
-                let user = operator.users().create(new).await?.user;
-                let active = UserPatch { status: UserStatus::Active.into(), ..Default::default() };
-                operator.users().update(user.id, active, None).await?;
+                let user =
+                    operator.users().create(NewUser { email, full_name: None, role }).await?.user;
+                activate(&operator, user.id).await?;
                 let principal = Principal::User { tenant: tenant.id, user: user.id };
                 signed_in.push(crm.session(principal).await?);
                 users.push(user.id);

@@ -133,14 +133,34 @@ macro_rules! activity_kinds {
             pub fn from_json(kind: ActivityKind, json: &str) -> Result<Self, serde_json::Error> {
                 match kind {
                     $(ActivityKind::$kind => {
-                        #[derive(Deserialize)]
-                        #[serde(deny_unknown_fields)]
-                        struct Shape { $(#[serde(default)] $field: $type,)* }
-                        let Shape { $($field,)* } = serde_json::from_str(json)?;
+                        let shapes::$kind { $($field,)* } = serde_json::from_str(json)?;
                         Ok(ActivityData::$kind { $($field,)* })
                     })*
                 }
             }
+
+            /// The schema of each kind's shape.
+            #[cfg(feature = "schema")]
+            fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(ActivityKind, schemars::Schema)> {
+                vec![$((ActivityKind::$kind, generator.subschema_for::<shapes::$kind>()),)*]
+            }
+        }
+
+        /// The data of each kind, by itself.
+        mod shapes {
+            use super::*;
+
+            $(
+                $(#[$doc])*
+                #[derive(Deserialize)]
+                #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+                #[serde(deny_unknown_fields)]
+                pub(super) struct $kind {
+                    $($(#[$fdoc])* #[serde(default)] pub(super) $field: $type,)*
+                }
+            )*
         }
     };
 }
@@ -207,9 +227,66 @@ activity_kinds! {
     ContactRestored = "contact_restored", by_people: false, {};
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Activity {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Activity".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let shapes = ActivityData::schemas(generator).into_iter();
+        let one_of: Vec<Value> = shapes
+            .map(|(kind, data)| {
+                serde_json::json!({
+                    "properties": { "kind": { "const": kind }, "data": data },
+                    "required": ["kind"],
+                })
+            })
+            .collect();
+        schemars::json_schema!({
+            "description": "One entry of a timeline. `data` has the shape of its `kind`.",
+            "type": "object",
+            "properties": {
+                "id": generator.subschema_for::<ActivityId>(),
+                "contact_id": generator.subschema_for::<ContactId>(),
+                "kind": generator.subschema_for::<ActivityKind>(),
+                "occurred_at": generator.subschema_for::<Timestamp>(),
+                "user_id": generator.subschema_for::<Option<UserId>>(),
+                "subject": generator.subschema_for::<Option<String>>(),
+                "body": generator.subschema_for::<Option<String>>(),
+                "data": { "type": "object" },
+                "created_at": generator.subschema_for::<Timestamp>(),
+            },
+            "required": [
+                "id", "contact_id", "kind", "occurred_at", "user_id", "subject", "body", "data",
+                "created_at",
+            ],
+            "oneOf": one_of,
+        })
+    }
+}
+
+/// [`NewActivity::data`] by [`NewActivity::kind`].
+#[cfg(feature = "schema")]
+fn kinds_by_people(schema: &mut schemars::Schema) {
+    let mut generator = schemars::SchemaGenerator::default();
+    let shapes = ActivityData::schemas(&mut generator).into_iter();
+    let one_of: Vec<Value> = shapes
+        .filter(|(kind, _)| kind.is_by_people())
+        .map(|(kind, data)| {
+            let data = serde_json::json!({ "anyOf": [data, { "type": "null" }] });
+            serde_json::json!({
+                "properties": { "kind": { "const": kind }, "data": data },
+                "required": ["kind"],
+            })
+        })
+        .collect();
+    schema.insert("oneOf".to_owned(), one_of.into());
+}
+
 /// A field that changed, before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct FieldChange {
     /// The field's name.
     pub field: String,
@@ -221,7 +298,7 @@ pub struct FieldChange {
 
 /// Which way a call or message went, seen from the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the contact.
@@ -259,6 +336,7 @@ impl FromStr for ActivityKind {
 /// another entry.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transform = kinds_by_people))]
 #[serde(deny_unknown_fields)]
 pub struct NewActivity {
     /// The contact on whose timeline it will stand.
@@ -270,9 +348,11 @@ pub struct NewActivity {
     pub occurred_at: Option<Timestamp>,
     /// One line, at most [`MAX_SUBJECT`] characters.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_SUBJECT)))]
     pub subject: Option<String>,
     /// The text, at most [`MAX_BODY`] bytes.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_BODY)))]
     pub body: Option<String>,
     /// The kind's own fields, at most [`MAX_DATA`] bytes; none, where it is absent.
     #[serde(default)]

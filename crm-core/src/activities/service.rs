@@ -25,7 +25,7 @@ pub struct Activities<'s> {
 }
 
 impl Activities<'_> {
-    /// Logs what somebody did.
+    /// Logs what somebody did. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Activities<'_> {
                 }
                 let mut changes = self.session.new_changes();
                 let activity = log(&mut changes, &permit, self.session.env(), new)?;
-                self.session.commit(changes).await?;
+                self.session.commit_made(changes, &activity).await?;
                 Ok(activity)
             })
             .await

@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 /// One action on one record. It names the fields that changed, never their values: personal data
 /// must not outlive its erasure here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Identifies the entry; ids grow with time.
     pub id: AuditId,

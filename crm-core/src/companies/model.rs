@@ -64,9 +64,11 @@ impl CompanyKey {
 #[serde(deny_unknown_fields)]
 pub struct NewCompany {
     /// Its name, at most 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub name: String,
     /// The domain of its e-mail addresses.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 253), regex(pattern = crate::schema::DOMAIN)))]
     pub domain: Option<String>,
 }
 
@@ -76,8 +78,10 @@ pub struct NewCompany {
 #[serde(deny_unknown_fields, default)]
 pub struct CompanyPatch {
     /// Its name; cannot be cleared.
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub name: Patch<String>,
     /// The domain of its e-mail addresses.
+    #[cfg_attr(feature = "schema", schemars(length(max = 253), regex(pattern = crate::schema::DOMAIN)))]
     pub domain: Patch<String>,
 }
 

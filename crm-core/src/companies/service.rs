@@ -21,7 +21,7 @@ pub struct Companies<'s> {
 }
 
 impl Companies<'_> {
-    /// Makes a company.
+    /// Makes a company. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Companies<'_> {
                 let permit = self.session.authorize::<WriteCompanies>()?;
                 let mut changes = self.session.new_changes();
                 let company = create(&mut changes, &permit, self.session.env(), new)?;
-                self.session.commit(changes).await?;
+                self.session.commit_made(changes, &company).await?;
                 Ok(company)
             })
             .await

@@ -9,6 +9,7 @@ pub mod model;
 pub mod search;
 pub mod service;
 pub mod store;
+mod upsert;
 
 pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,
@@ -16,3 +17,4 @@ pub use model::{
 };
 pub use service::{Contacts, SearchHit, SearchSort};
 pub use store::{ContactFilter, ContactKey, ContactSort, Deleted};
+pub use upsert::Upserted;

@@ -10,6 +10,8 @@ use crate::error::FieldError;
 use crate::id::{CompanyId, ContactId, UserId};
 use crate::patch::Patch;
 use crate::phone::{PhoneNumber, Region};
+#[cfg(feature = "schema")]
+use crate::schema::{FILLED, LINE, LINES};
 use crate::time::Timestamp;
 
 /// Characters that a name, title, label or similar line may have.
@@ -131,16 +133,22 @@ impl ContactPhone {
 #[serde(deny_unknown_fields, default)]
 pub struct PostalAddress {
     /// Street and house number; further lines after a line break.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINES)))]
     pub street: Option<String>,
     /// Town.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINE)))]
     pub city: Option<String>,
     /// State, province or county.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINE)))]
     pub region: Option<String>,
     /// Postal code.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINE)))]
     pub postal_code: Option<String>,
     /// Country, as written.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINE)))]
     pub country: Option<String>,
     /// What it is for, e.g. `home`.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE * 4), regex(pattern = LINE)))]
     pub label: Option<String>,
 }
 
@@ -163,7 +171,7 @@ pub enum CustomValue {
     /// A number.
     Number(serde_json::Number),
     /// Text, at most [`MAX_CUSTOM_TEXT`] bytes.
-    Text(String),
+    Text(#[cfg_attr(feature = "schema", schemars(length(max = MAX_CUSTOM_TEXT)))] String),
 }
 
 /// What a caller says of a contact to be made; nothing is trusted yet.
@@ -175,33 +183,51 @@ pub enum CustomValue {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("anyOf" = [
+    { "required": ["first_name"], "properties": { "first_name": { "type": "string", "pattern": FILLED } } },
+    { "required": ["last_name"], "properties": { "last_name": { "type": "string", "pattern": FILLED } } },
+    { "required": ["display_name"], "properties": { "display_name": { "type": "string", "pattern": FILLED } } },
+    { "required": ["emails"], "properties": { "emails": { "minItems": 1 } } },
+    { "required": ["phones"], "properties": { "phones": { "minItems": 1 } } },
+])))]
 #[serde(deny_unknown_fields, default)]
 pub struct NewContact {
     /// Given name, at most [`MAX_LINE`] characters.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub first_name: Option<String>,
     /// Family name, at most [`MAX_LINE`] characters.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub last_name: Option<String>,
     /// The name to show, where it is not first and last name.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub display_name: Option<String>,
     /// The employer's name.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub company: Option<String>,
     /// The employer's own record.
     pub company_id: Option<CompanyId>,
     /// Job title.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub title: Option<String>,
     /// E-mail addresses, the primary one first; at most [`MAX_ENTRIES`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub emails: Vec<NewEmail>,
     /// Phone numbers, the primary one first; at most [`MAX_ENTRIES`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub phones: Vec<NewPhone>,
     /// Postal addresses, the primary one first; at most [`MAX_ENTRIES`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub addresses: Vec<PostalAddress>,
     /// Tags; at most [`MAX_TAGS`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_TAGS), inner(length(max = MAX_LINE), regex(pattern = LINE))))]
     pub tags: Vec<String>,
     /// Fields of the tenant's own; at most [`MAX_CUSTOM`].
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_CUSTOM, "propertyNames" = { "maxLength": MAX_LINE, "pattern": FILLED })))]
     pub custom: BTreeMap<String, CustomValue>,
     /// The user who looks after the contact.
     pub owner_id: Option<UserId>,
     /// Where the contact came from.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub source: Option<String>,
 }
 
@@ -211,22 +237,31 @@ pub struct NewContact {
 #[serde(deny_unknown_fields)]
 pub struct NewEmail {
     /// The address.
+    #[cfg_attr(feature = "schema", schemars(email, length(min = 3, max = 254)))]
     pub address: String,
     /// What it is for, e.g. `work`.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub label: Option<String>,
 }
 
 /// A phone number as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("anyOf" = [
+    { "required": ["number"], "properties": { "number": { "type": "string", "pattern": FILLED } } },
+    { "required": ["raw"], "properties": { "raw": { "type": "string", "pattern": FILLED } } },
+])))]
 #[serde(deny_unknown_fields, default)]
 pub struct NewPhone {
     /// The number in any notation; the same as `raw`, and enough by itself.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub number: Option<String>,
     /// What was typed, kept as it is.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub raw: Option<String>,
     /// What it is for, e.g. `mobile`.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub label: Option<String>,
 }
 
@@ -276,30 +311,41 @@ impl NewContact {
 #[serde(deny_unknown_fields, default)]
 pub struct ContactPatch {
     /// Given name.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub first_name: Patch<String>,
     /// Family name.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub last_name: Patch<String>,
     /// The name to show; cleared, it follows the other names again.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub display_name: Patch<String>,
     /// The employer's name.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub company: Patch<String>,
     /// The employer's own record.
     pub company_id: Patch<CompanyId>,
     /// Job title.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub title: Patch<String>,
     /// All e-mail addresses.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub emails: Patch<Vec<NewEmail>>,
     /// All phone numbers.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub phones: Patch<Vec<NewPhone>>,
     /// All postal addresses.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ENTRIES)))]
     pub addresses: Patch<Vec<PostalAddress>>,
     /// All tags.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_TAGS), inner(length(max = MAX_LINE), regex(pattern = LINE))))]
     pub tags: Patch<Vec<String>>,
     /// Fields of the tenant's own: `null` removes one.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = MAX_CUSTOM, "propertyNames" = { "maxLength": MAX_LINE, "pattern": FILLED })))]
     pub custom: Patch<BTreeMap<String, Option<CustomValue>>>,
     /// The user who looks after the contact.
     pub owner_id: Patch<UserId>,
     /// Where the contact came from.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_LINE), regex(pattern = LINE)))]
     pub source: Patch<String>,
 }
 

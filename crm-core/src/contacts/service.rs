@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::commands;
 use super::model::{Contact, ContactDetails, ContactPatch, NewContact};
@@ -34,7 +34,9 @@ pub struct SearchHit {
 }
 
 /// What a search is sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum SearchSort {
     /// The best first.
     #[default]
@@ -44,7 +46,7 @@ pub enum SearchSort {
 }
 
 impl Contacts<'_> {
-    /// Makes a contact.
+    /// Makes a contact. Its outcome is remembered for a repeated request.
     ///
     /// # Errors
     ///
@@ -413,7 +415,7 @@ impl Contacts<'_> {
     }
 
     /// Refuses a company or an owner that the tenant does not have.
-    async fn check_references(
+    pub(super) async fn check_references(
         &self,
         company: Option<CompanyId>,
         owner: Option<UserId>,
@@ -422,13 +424,13 @@ impl Contacts<'_> {
         if let Some(id) = company
             && store.company(scope, id).await?.is_none()
         {
-            let message = format!("there is no company `{id}`");
+            let message = "there is no such company";
             return Err(Error::invalid_field("company_id", "not_found", message));
         }
         if let Some(id) = owner
             && store.user(scope, id).await?.is_none()
         {
-            let message = format!("there is no user `{id}`");
+            let message = "there is no such user";
             return Err(Error::invalid_field("owner_id", "not_found", message));
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What contacts ask of storage.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::model::Contact;
@@ -65,7 +66,9 @@ impl ContactKey {
 }
 
 /// Whether deleted contacts are meant.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Deleted {
     /// Only contacts in use.
     #[default]

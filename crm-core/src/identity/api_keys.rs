@@ -34,10 +34,12 @@ pub struct ApiKeys<'s> {
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     /// What people call it, at most 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub name: String,
     /// What it may do at most; not more than who makes it.
     pub role: Role,
     /// The actions that it may do, e.g. `contacts:read`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("items" = { "type": "string", "enum": key_scopes().collect::<Vec<_>>() })))]
     pub scopes: Vec<String>,
     /// Until when it can be used; for ever where it is absent.
     #[serde(default)]

@@ -217,6 +217,8 @@ pub struct SignIn {
     /// Where it came from.
     #[serde(default)]
     pub address: Option<String>,
+    /// The digest of what all refresh tokens of the sign-in share.
+    pub family: Digest,
     /// The digest of the refresh token.
     pub refresh_token: Digest,
     /// The token before.

@@ -33,7 +33,7 @@ pub use password_sign_in::PasswordSignIn;
 pub use policy::{RegistrationPolicy, SignInPolicy};
 pub use registration::{Registered, Registration};
 pub use second_factor::{Code, NewTotp, RecoveryCodes, RemoveTotp, StepUp};
-pub use secret::{Digest, Secret};
+pub use secret::{Digest, Digester, Secret};
 pub use service::Users;
 pub use sign_in::{Arrival, Identity, SignedIn, TokenType, Tokens};
 pub use token::{AccessClaims, JsonWebKeySet, TokenAlgorithm, TokenKey, TokenKeys};

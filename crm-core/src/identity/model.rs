@@ -84,9 +84,11 @@ impl FromStr for UserStatus {
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The address they sign in with.
+    #[cfg_attr(feature = "schema", schemars(email, length(min = 3, max = 254)))]
     pub email: String,
     /// Their name; the address where it is absent.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub full_name: Option<String>,
     /// What they may do.
     pub role: Role,
@@ -98,9 +100,12 @@ pub struct NewUser {
 #[serde(deny_unknown_fields, default)]
 pub struct UserPatch {
     /// Their name.
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub full_name: Patch<String>,
     /// What they may do.
+    #[cfg_attr(feature = "schema", schemars(with = "Role"))]
     pub role: Patch<Role>,
     /// Whether they may work.
+    #[cfg_attr(feature = "schema", schemars(with = "UserStatus"))]
     pub status: Patch<UserStatus>,
 }

@@ -114,7 +114,10 @@ impl Identity {
             };
             self.admit(account, hash, attempt.code.as_ref(), &throttle, began).await
         };
-        signed_in.await.map_err(|error: Error| error.in_operation("identity.sign_in"))
+        let result = signed_in.await.map_err(|error: Error| error.in_operation("identity.sign_in"));
+        let outcome = result.as_ref().map_or_else(Error::code, |_| "ok");
+        metrics::counter!("crm_sign_ins_total", "result" => outcome).increment(1);
+        result
     }
 
     /// The accounts that an attempt may mean.

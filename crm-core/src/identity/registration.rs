@@ -19,12 +19,16 @@ use crate::tenancy::{NewTenant, Slug, Tenant};
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The tenant's name, at most 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub company_name: String,
     /// The owner's name, at most 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub full_name: String,
     /// The owner's e-mail address.
+    #[cfg_attr(feature = "schema", schemars(email, length(min = 3, max = 254)))]
     pub email: String,
     /// The owner's password: at least 15 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 15)))]
     pub password: Secret,
     /// The region of phone numbers without a country code, two letters of ISO 3166; `US` where it is
     /// absent.

@@ -30,6 +30,8 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::contacts::model::{Contact, NewContact};
 use crate::email::shorten;
 use crate::error::{Error, FieldError, Result};
@@ -110,13 +112,16 @@ impl FromStr for ImportFormat {
 }
 
 /// A format that contacts are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// Comma-separated values with a header, for a spreadsheet.
     Csv,
     /// vCard 4.0 (RFC 6350), for an address book.
     VCard,
     /// One JSON object per line, each a [`Contact`], for a program.
+    #[serde(rename = "jsonl")]
     JsonLines,
 }
 
