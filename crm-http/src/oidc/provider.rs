@@ -179,11 +179,19 @@ impl OidcProvider {
         self
     }
 
-    /// Where the browser goes with a one-time code, instead of being shown the tokens.
-    #[must_use]
-    pub fn return_to(mut self, url: url::Url) -> Self {
+    /// Where the browser goes with a one-time code, instead of being shown the tokens: a page, or an
+    /// application by a scheme of its own.
+    ///
+    /// # Errors
+    ///
+    /// `invalid` for plain `http` to another machine, where others could read the code.
+    pub fn return_to(mut self, url: url::Url) -> crm_core::Result<Self> {
+        if url.scheme() == "http" && !is_safe(&url) {
+            let message = "give an `https` URL, or `http` on this machine";
+            return Err(Error::invalid_field("oidc.return_to", "invalid_url", message));
+        }
         self.return_to = Some(url);
-        self
+        Ok(self)
     }
 
     /// How long the provider may take for one answer, instead of 10 s.

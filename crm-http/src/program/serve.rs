@@ -1,7 +1,5 @@
 //! The server.
 
-use std::net::SocketAddr;
-
 use crm_core::Crm;
 use crm_core::identity::{RegistrationPolicy, SignInPolicy};
 use crm_http::{Config, Origins};
@@ -31,6 +29,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     log::start(args.log_format, &args.log_level);
     tracing::debug!(?database, ?args, "starting");
+    let config = config(&args, settings)?;
     let throw_away = if args.demo { stage(&mut database, &args)? } else { None };
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::Failed(format!("--listen: cannot listen on {}: {error}", args.listen))
@@ -41,7 +40,7 @@ pub(crate) async fn run(
     if let Some(own) = metrics_listener {
         tokio::spawn(metrics::serve(own, metrics::start()?));
     }
-    let config = config(&args, address, settings)?;
+
     let crm = crm(&database, &args, address.ip().is_loopback()).await?;
     let entrance = if args.demo { Some(demo::prepare(&crm).await?) } else { None };
 
@@ -125,7 +124,7 @@ async fn crm(database: &Database, args: &ServeArgs, is_loopback: bool) -> Result
 }
 
 #[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "for providers"))]
-fn config(args: &ServeArgs, address: SocketAddr, settings: &Settings) -> Result<Config, Failure> {
+fn config(args: &ServeArgs, settings: &Settings) -> Result<Config, Failure> {
     let mut config = Config::default();
     config.body_limit = args.body_limit;
     config.import_limit = args.import_limit;
@@ -139,7 +138,7 @@ fn config(args: &ServeArgs, address: SocketAddr, settings: &Settings) -> Result<
     #[cfg(feature = "oidc")]
     {
         let url = args.public_url.as_deref();
-        config.oidc = crate::program::providers::read(settings, url, address)?;
+        config.oidc = crate::program::providers::read(settings, url)?;
     }
     Ok(config)
 }

@@ -129,7 +129,7 @@ async fn an_author_that_was_not_promised_may_be_missing_but_not_be_another() {
     for (iss, comes_in) in [(None, true), (Some("https://elsewhere.example"), false)] {
         let mut scene = Scene::new().await;
         scene.fake.now(|plan| {
-            plan.discovery = Box::new(|document| document[promise] = false.into());
+            plan.discovery = Box::new(move |document| document[promise] = false.into());
             plan.iss = iss.map(str::to_owned);
         });
         let page = scene.sign_in().await;

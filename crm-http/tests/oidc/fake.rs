@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::clock::TestClock;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Router;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
-use crm_conformance::TestClock;
 use crm_core::ports::Clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -187,7 +187,7 @@ async fn authorize(
     assert_eq!(query["response_type"], "code");
     assert_eq!(query["client_id"], CLIENT);
     assert_eq!(query["code_challenge_method"], "S256");
-    let code = format!("code-{}", plan.codes.len());
+    let code = format!("code-{}", plan.asked.len());
     let nonce = query.get("nonce").cloned();
     let begun = Begun { nonce, challenge: query["code_challenge"].clone() };
     plan.codes.insert(code.clone(), begun);
@@ -199,11 +199,8 @@ async fn authorize(
     Redirect::to(back.as_str())
 }
 
-async fn token(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Form(form): Form<HashMap<String, String>>,
-) -> Response {
+async fn token(State(shared): State<Shared>, headers: HeaderMap, body: String) -> Response {
+    let form: HashMap<String, String> = serde_urlencoded::from_str(&body).unwrap();
     let (answer, reply) = {
         let mut plan = shared.plan.lock().unwrap();
         plan.asked.push("token");

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crm_core::identity::{NewUser, UserPatch, UserStatus};
+use crm_core::identity::{NewUser, User, UserPatch, UserStatus};
 use crm_core::ports::Clock;
 use crm_core::tenancy::{NewTenant, TenantPatch};
-use crm_core::{Crm, Patch, Role, Session};
+use crm_core::{Crm, EntityRef, Page, Patch, Role, Session};
 use crm_http::{Config, OidcProvider};
 use crm_sqlite::SqliteStore;
 use tokio::net::TcpListener;
@@ -16,7 +16,6 @@ pub(crate) const OWNER: &str = "owner@acme.example";
 
 pub(crate) struct Host {
     pub(crate) url: String,
-    pub(crate) crm: Crm,
     owner: Session,
     server: JoinHandle<()>,
 }
@@ -42,9 +41,9 @@ impl Host {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut config = Config::default();
         config.oidc = providers(&url).await.into_iter().map(Arc::new).collect();
-        let router = crm_http::router(crm.clone(), config);
+        let router = crm_http::router(crm, config);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Host { url, crm, owner, server }
+        Host { url, owner, server }
     }
 
     pub(crate) async fn invite(&self, email: &str) {
@@ -58,10 +57,18 @@ impl Host {
         self.owner.users().update(user.id, patch, None).await.unwrap();
     }
 
-    pub(crate) async fn user(&self, email: &str) -> Option<crm_core::identity::User> {
-        let page = crm_core::Page::first(100);
+    pub(crate) async fn user(&self, email: &str) -> Option<User> {
+        let page = Page::first(100);
         let users = self.owner.users().list(&page).await.unwrap().items;
         users.into_iter().find(|user| user.email.to_string() == email)
+    }
+
+    /// How many accounts with providers have been linked to somebody.
+    pub(crate) async fn links(&self, email: &str) -> usize {
+        let user = self.user(email).await.unwrap();
+        let entries = self.owner.audit().list(None, &Page::first(100)).await.unwrap().items;
+        let of_user = entries.iter().filter(|entry| entry.resource == EntityRef::from(user.id));
+        of_user.filter(|entry| entry.fields == ["link"]).count()
     }
 
     pub(crate) async fn joined_by(&self, domains: &[&str]) {

@@ -12,10 +12,11 @@
 mod answers;
 mod browser;
 mod browsers;
+mod clock;
 mod fake;
 mod host;
-//mod people;
-//mod real;
-//mod real_provider;
+mod people;
+mod real;
+mod real_provider;
 mod scene;
 mod tokens;

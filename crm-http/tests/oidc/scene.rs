@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crm_conformance::TestClock;
+use crate::clock::TestClock;
 use crm_core::identity::Secret;
 use crm_http::OidcProvider;
 use url::Url;

@@ -16,6 +16,8 @@ mod limits;
 mod log;
 mod metrics;
 mod process;
+#[cfg(feature = "oidc")]
+mod providers;
 mod settings;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests of the command line")]
 #[path = "../cli/shell.rs"]

@@ -41,12 +41,6 @@ fn what_cannot_be_right_is_one_line_that_says_where() {
         ("rate_limit = 600", vec!["crm.toml: `rate_limit`", "600/10s"]),
         ("[rate]\nlimit = 1", vec!["crm.toml", "`rate`"]),
         ("trusted_proxies = [\"10.0.0.0/40\"]", vec!["crm.toml: `trusted_proxies`", "10.0.0.0/8"]),
-        ("[[oidc]]\nname = \"a\"", vec!["crm.toml: `[[oidc]]`", "`issuer`"]),
-        ("[[oidc]]\nnam = \"a\"", vec!["crm.toml: `[[oidc]]`", "`nam`", "`name`"]),
-        (
-            "[[oidc]]\nname = \"a\"\nissuer = \"http://idp.example\"\nclient_id = \"b\"",
-            vec!["crm.toml: `[[oidc]]`: `a`", "https"],
-        ),
         ("demo = true", vec!["crm.toml", "`demo`"]),
     ];
     for (content, named) in files {
@@ -85,7 +79,7 @@ fn what_cannot_be_right_is_one_line_that_says_where() {
     refused(&shell, &["--demo", "--listen", "0.0.0.0:0"], &[], &["--demo", "127.0.0.1"]);
 }
 
-fn refused(shell: &Shell, args: &[&str], environment: &[(&str, &str)], named: &[&str]) {
+pub(crate) fn refused(shell: &Shell, args: &[&str], environment: &[(&str, &str)], named: &[&str]) {
     let done = shell.run_with(&[&["serve"], args].concat(), environment);
     assert_eq!((done.status, done.out.as_str()), (2, ""), "{args:?} {named:?}: {done:?}");
     assert_eq!(done.err.lines().count(), 1, "{done:?}");
