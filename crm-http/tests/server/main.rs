@@ -10,11 +10,14 @@
 )]
 #![cfg(unix)]
 
+#[path = "../cli/server.rs"]
+mod database;
 mod http;
 mod keys;
 mod limits;
 mod log;
 mod metrics;
+mod postgres;
 mod process;
 #[cfg(feature = "oidc")]
 mod providers;
