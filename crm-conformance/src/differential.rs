@@ -35,7 +35,8 @@ impl std::error::Error for Divergence {}
 /// with one clock and one randomness, so that even the ids must be equal.
 ///
 /// After each command the answers are compared (records, or the kind of error and the holder that
-/// it names), halfway and at the end everything that each tenant has: users, companies, contacts in every order,
+/// it names), halfway and at the end everything that each tenant has: users,
+/// credentials, companies, contacts in every order,
 /// timelines, audit, events with their order and data, statistics and searches. The same `seed` makes
 /// the same commands.
 ///

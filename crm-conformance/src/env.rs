@@ -6,10 +6,14 @@ use std::sync::Arc;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::identity::NewUser;
+use crm_core::identity::{
+    Arrival, Identity, NewUser, PasswordSignIn, Registration, UserPatch, UserStatus,
+};
 use crm_core::ports::Store;
 use crm_core::tenancy::{NewTenant, System};
-use crm_core::{Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session};
+use crm_core::{
+    Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session, UserId,
+};
 
 use crate::clock::{SeededRandomness, TestClock};
 use crate::factory::{Factory, Fresh};
@@ -44,6 +48,11 @@ impl Env {
         self.crm.system("prove what the store does").unwrap()
     }
 
+    /// The way in, as from a program of this name.
+    pub(crate) fn identity(&self, user_agent: &str) -> Identity {
+        identity(&self.crm, user_agent)
+    }
+
     /// The operator's session in a new tenant.
     pub(crate) async fn tenant(&self, slug: &str) -> Session {
         let system = self.system();
@@ -55,7 +64,8 @@ impl Env {
     pub(crate) async fn colleague(&self, session: &Session, name: &str, role: Role) -> Session {
         let email = format!("{name}@colleagues.example");
         let new = NewUser { email, full_name: Some(name.to_owned()), role };
-        let user = session.users().create(new).await.unwrap();
+        let user = session.users().create(new).await.unwrap().user;
+        activate(session, user.id).await.unwrap();
         let principal = Principal::User { tenant: session.scope().tenant(), user: user.id };
         self.crm.session(principal).await.unwrap()
     }
@@ -77,6 +87,40 @@ impl Env {
         self.store.events_after(session.scope(), EventPosition::START, ALL).await.unwrap()
     }
 }
+
+/// Lets a user work who was only invited.
+pub(crate) async fn activate(session: &Session, user: UserId) -> Result<()> {
+    let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+    session.users().update(user, active, None).await.map(drop)
+}
+
+pub(crate) fn identity(crm: &Crm, user_agent: &str) -> Identity {
+    crm.identity(Arrival {
+        request_id: crm.new_request_id().unwrap(),
+        address: None,
+        user_agent: Some(user_agent.to_owned()),
+    })
+}
+
+/// What the owner of a tenant of this name signs up with; see [`sign_in`].
+pub(crate) fn registration(company_name: &str) -> Registration {
+    Registration {
+        company_name: company_name.to_owned(),
+        full_name: "Ada Lovelace".to_owned(),
+        email: format!("ada@{company_name}.example"),
+        password: PASSWORD.into(),
+        default_region: None,
+        invitation: None,
+    }
+}
+
+/// How the owner of a [`registration`] signs in.
+pub(crate) fn sign_in(company_name: &str) -> PasswordSignIn {
+    let email = format!("ada@{company_name}.example");
+    PasswordSignIn { email, password: PASSWORD.into(), tenant: None, code: None }
+}
+
+const PASSWORD: &str = "tangerine ledger boat";
 
 pub(crate) fn new_tenant(slug: &str) -> NewTenant {
     NewTenant {

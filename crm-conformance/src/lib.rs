@@ -49,4 +49,4 @@ pub use factory::{Factory, Fresh};
 pub use faulty::FaultyStore;
 pub use harness::{Configuration, main};
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, changes }
+case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, idempotency, changes }

@@ -5,6 +5,7 @@ use crm_core::audit::AuditQuery;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{ContactFilter, Deleted};
 use crm_core::events::EventPosition;
+use crm_core::identity::CredentialKind;
 use crm_core::ports::Store;
 use crm_core::{Result, TenantScope};
 
@@ -17,6 +18,16 @@ pub(crate) async fn snapshot(store: &dyn Store, scope: &TenantScope) -> Result<V
     let mut add = |what: &str, line: String| lines.push(format!("{what} {line}"));
     for user in store.users(scope, None, ALL).await? {
         add("user", format!("{user:?}"));
+    }
+    for kind in [
+        CredentialKind::Authenticators,
+        CredentialKind::SignIn,
+        CredentialKind::ApiKey,
+        CredentialKind::Link,
+    ] {
+        for credential in store.credentials(scope, kind, None, None, ALL).await? {
+            add("credential", format!("{credential:?}"));
+        }
     }
     for company in store.companies(scope, None, ALL).await? {
         add("company", format!("{company:?}"));

@@ -61,7 +61,7 @@ pub trait Store:
     ///   (`later_changes_see_earlier_ones`)
     /// - Of several changes from one version one is applied; the others get `version_conflict`, which
     ///   the core repeats from the new version. (`a_stale_change_is_refused`,
-    ///   `contended_updates_all_land`)
+    ///   `contended_updates_all_land`, `a_stale_credential_is_refused`, `refreshes_of_one_token_agree`)
     /// - A record refers only to records of its tenant. (`references_stay_in_the_tenant`)
     /// - Every change leaves its audit entry and its event. (`every_write_is_audited`,
     ///   `every_write_has_an_event`)

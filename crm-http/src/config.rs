@@ -11,8 +11,6 @@ use crate::cors::Origins;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Who may make a tenant.
-    pub registrations: Registrations,
     /// Bytes of the largest JSON body; 1 MiB where nothing is said.
     pub body_limit: usize,
     /// Bytes of the largest file to import, which is streamed; 1 GiB where nothing is said.
@@ -39,23 +37,10 @@ pub struct Config {
     pub oidc: Vec<std::sync::Arc<crate::OidcProvider>>,
 }
 
-/// Who may make a tenant over HTTP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Registrations {
-    /// Everybody.
-    Open,
-    /// Nobody: tenants are made by the operator.
-    #[default]
-    Closed,
-    /// Who has an invitation of the operator's.
-    Invitation,
-}
-
 impl Default for Config {
     fn default() -> Self {
         let ten_seconds = Duration::from_secs(10);
         Config {
-            registrations: Registrations::default(),
             body_limit: 1024 * 1024,
             import_limit: 1024 * 1024 * 1024,
             time_limit: Duration::from_secs(30),

@@ -2,19 +2,17 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
-use axum::extract::State;
 use axum::response::NoContent;
+use crm_core::SignInKind;
 use crm_core::access::{ManageOwnAccount, SecureOwnAccount};
 use crm_core::identity::{
     AcceptInvitation, ChangePassword, Code, Me, NewTotp, PasswordSignIn, RecoveryCodes, Registered,
-    Registration, RegistrationPolicy, RemoveTotp, Secret, SignInInfo, SignedIn, StepUp, Tokens,
+    Registration, RemoveTotp, Secret, SignInInfo, SignedIn, StepUp, Tokens,
 };
-use crm_core::{Error, ErrorKind, SignInKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::App;
-use crate::config::Registrations;
 use crate::extract::{Body, Caller, CallerOn, NoParams, PathId, Public};
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
@@ -218,22 +216,10 @@ pub(crate) fn routes() -> ApiRouter<App> {
 }
 
 async fn register(
-    State(app): State<App>,
     public: Public,
     _: NoParams,
     body: Body<Registration>,
 ) -> Result<Made201<Registered>, Problem> {
-    let open = match app.config.registrations {
-        Registrations::Open => true,
-        Registrations::Invitation => {
-            app.crm.policy().registration == RegistrationPolicy::Invitation
-        }
-        Registrations::Closed => false,
-    };
-    if !open {
-        let message = "new tenants are made by the operator of this server";
-        return Err(Error::new(ErrorKind::Forbidden, message).into());
-    }
     Ok(Made201(public.identity.register(body.value).await?))
 }
 

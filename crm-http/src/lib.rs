@@ -34,6 +34,9 @@ mod problem;
 mod reply;
 mod request;
 mod tenant;
+#[cfg(test)]
+#[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
+mod tests;
 mod users;
 
 use aide::axum::ApiRouter;
@@ -45,7 +48,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use address::{Network, ProxyHeader};
-pub use config::{Config, Registrations};
+pub use config::Config;
 pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;

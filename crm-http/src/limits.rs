@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use crm_core::ports::{Allowance, Quota};
 use crm_core::{Error, ErrorKind, TenantScope};
-use http_body_util::Limited;
+use http_body_util::{LengthLimitError, Limited};
 use tower_http::compression::predicate::Predicate;
 use tower_http::timeout::TimeoutBody;
 
@@ -178,6 +178,19 @@ impl Predicate for Texts {
             && response.extensions().get::<Compressible>().is_some()
             && response.body().size_hint().exact().is_none_or(|size| size >= WORTH_COMPRESSING)
     }
+}
+
+/// Why a body could not be read to its end.
+pub(crate) fn unread(error: axum::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(at) = cause {
+        if at.is::<LengthLimitError>() {
+            return Error::new(ErrorKind::PayloadTooLarge, "the body is larger than what is taken")
+                .with_source(error);
+        }
+        cause = at.source();
+    }
+    Error::new(ErrorKind::Malformed, "the body was cut off").with_source(error)
 }
 
 /// A handler that has panicked.

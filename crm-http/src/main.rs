@@ -4,6 +4,9 @@ mod program;
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match program::run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,7 @@ use aide::axum::routing::{get_with, post_with};
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as ResponseDoc};
 use axum::Json;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -89,6 +89,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
 
 /// The provider, by its name in the path.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 struct Named {
     /// The provider's name.
     provider: String,
@@ -106,7 +107,6 @@ async fn login(
     State(app): State<App>,
     _: Public,
     Path(named): Path<Named>,
-    OriginalUri(uri): OriginalUri,
     Params(wish): Params<Login>,
 ) -> Result<Redirect, Problem> {
     let provider = provider(&app, &named.provider)?;
@@ -120,8 +120,7 @@ async fn login(
     };
     let to = provider.begin(&trip, app.crm.now()).await?;
     let sealed = app.crm.seal_ticket(CONTEXT, &trip, ROUND_TRIP)?;
-    let path = uri.path().strip_suffix("/login").unwrap_or("/");
-    let cookie = cookie(&app, &trip.provider, path, sealed.reveal(), ROUND_TRIP);
+    let cookie = Cookie::of(&provider).header(sealed.reveal(), ROUND_TRIP);
     Ok(Redirect { to: to.into(), cookie })
 }
 
@@ -142,18 +141,17 @@ async fn callback(
     State(app): State<App>,
     public: Public,
     Path(named): Path<Named>,
-    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Params(answer): Params<Callback>,
 ) -> Result<Arrived, Problem> {
     let provider = provider(&app, &named.provider)?;
-    let path = uri.path().strip_suffix("/callback").unwrap_or("/");
-    let spent = cookie(&app, &named.provider, path, "", Duration::ZERO);
+    let cookie = Cookie::of(&provider);
+    let spent = cookie.header("", Duration::ZERO);
     let refused = |why: &str| {
         let message = "this sign-in was not begun in this browser, or is over; begin again";
         Error::new(ErrorKind::Unauthenticated, message).with_source(why.to_owned())
     };
-    let sealed = cookie_of(&headers, &named.provider).ok_or_else(|| refused("no cookie"))?;
+    let sealed = cookie.read(&headers).ok_or_else(|| refused("no cookie"))?;
     let trip: RoundTrip = app.crm.open_ticket(CONTEXT, &sealed)?;
     let state = answer.state.as_deref().unwrap_or_default();
     if trip.provider != named.provider
@@ -210,26 +208,42 @@ fn provider(app: &App, name: &str) -> Result<Arc<OidcProvider>, Error> {
     found.cloned().ok_or_else(|| Error::not_found("provider of identities"))
 }
 
-/// The cookie goes back to this provider's paths only, also from a link of the provider's page.
-fn cookie(app: &App, provider: &str, path: &str, value: &str, lasts: Duration) -> HeaderValue {
-    let secure = if app.config.is_https() { "; Secure" } else { "" };
-    let text = format!(
-        "{COOKIE_NAME}{provider}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-        lasts.as_secs()
-    );
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+/// What carries the round trip: sent back to this server only, also from a link of the provider's page.
+struct Cookie {
+    name: String,
+    attributes: String,
 }
 
-fn cookie_of(headers: &HeaderMap, provider: &str) -> Option<Secret> {
-    let name = format!("{COOKIE_NAME}{provider}");
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(own, _)| *own == name)
-        .map(|(_, value)| Secret::from(value))
+impl Cookie {
+    /// Over TLS a cookie that no neighbour can plant: `__Host-` (RFC 6265bis, 4.1.3.2), which asks for the
+    /// path `/`.
+    fn of(provider: &OidcProvider) -> Self {
+        let (name, redirect) = (provider.name(), provider.redirect());
+        if redirect.scheme() == "https" {
+            let attributes = "Path=/; HttpOnly; SameSite=Lax; Secure".to_owned();
+            return Cookie { name: format!("__Host-{COOKIE_NAME}{name}"), attributes };
+        }
+        let path = redirect.path().strip_suffix("/callback").unwrap_or("/");
+        let attributes = format!("Path={path}; HttpOnly; SameSite=Lax");
+        Cookie { name: format!("{COOKIE_NAME}{name}"), attributes }
+    }
+
+    fn header(&self, value: &str, lasts: Duration) -> HeaderValue {
+        let Cookie { name, attributes } = self;
+        let text = format!("{name}={value}; Max-Age={}; {attributes}", lasts.as_secs());
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    fn read(&self, headers: &HeaderMap) -> Option<Secret> {
+        headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| text.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, _)| *name == self.name)
+            .map(|(_, value)| Secret::from(value))
+    }
 }
 
 /// The browser goes elsewhere.

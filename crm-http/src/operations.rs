@@ -73,8 +73,8 @@ pub(crate) fn routes() -> ApiRouter<App> {
 
 /// The document itself, and the pages that show it.
 pub(crate) fn document_routes(mut document: Value, config: &Config) -> Router<App> {
-    if let Some(url) = &config.public_url {
-        document["servers"] = json!([{ "url": url }]);
+    if let (Some(url), Some(document)) = (&config.public_url, document.as_object_mut()) {
+        document.insert("servers".to_owned(), json!([{ "url": url }]));
     }
     let document = axum::body::Bytes::from(document.to_string());
     Router::new()

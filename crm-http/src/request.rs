@@ -132,7 +132,7 @@ fn harden(headers: &mut HeaderMap, config: &Config) {
     unless_said(REFERRER_POLICY, "no-referrer");
     unless_said(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     unless_said(CACHE_CONTROL, "no-store");
-    if config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
+    if config.is_https() {
         unless_said(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
 }

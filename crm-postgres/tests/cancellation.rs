@@ -16,7 +16,7 @@ mod tenants;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -27,14 +27,18 @@ use crm_core::contacts::search::{CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
-use crm_core::identity::{NewUser, StandingOf, UserPatch};
+use crm_core::idempotency::Idempotent;
+use crm_core::identity::{
+    Arrival, Identity, NewApiKey, NewUser, Registration, Secret, SignInName, StandingOf, UserPatch,
+};
 use crm_core::ports::{
     AuditStore, CompanyStore, ContactStore, EventStore, IdentityStore, SearchStore, Store,
     TenancyStore,
 };
 use crm_core::tenancy::System;
 use crm_core::{
-    ActivityId, CompanyId, Crm, ErrorKind, Page, Patch, Principal, Result, Role, Session, UserId,
+    ActivityId, CompanyId, Crm, EmailAddress, ErrorKind, Page, Patch, Principal, Result, Role,
+    Session, UserId,
 };
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
@@ -55,6 +59,22 @@ struct World {
     company: CompanyId,
     user: UserId,
     note: ActivityId,
+    api_key: Secret,
+    refresh_token: Mutex<Secret>,
+}
+
+fn arriving(crm: &Crm) -> Identity {
+    let request_id = crm.new_request_id().unwrap();
+    crm.identity(Arrival { request_id, address: None, user_agent: None })
+}
+
+fn new_key(number: usize) -> NewApiKey {
+    NewApiKey {
+        name: format!("Key {number}"),
+        role: Role::Viewer,
+        scopes: vec!["contacts:read".to_owned()],
+        expires_at: None,
+    }
 }
 
 type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
@@ -85,6 +105,29 @@ const OPERATIONS: &[(&str, Operation)] = &operations! { |world, number|
         world.session.scope().tenant(),
         StandingOf::User(world.user),
     ),
+    accounts: async {
+        let name = SignInName::of_email(&EmailAddress::parse("eve@acme.example").unwrap());
+        world.store.accounts(world.system.scope(), &name, 5).await
+    },
+    credentials: world.session.api_keys().list(&Page::first(5)),
+    create_api_key: world.session.api_keys().create(new_key(number)),
+    authenticate: async {
+        let session = arriving(&world.crm).authenticate(world.api_key.reveal()).await?;
+        session.account().me().await
+    },
+    refresh: async {
+        // As an honest client: once more with the same token where the answer was lost.
+        let token = world.refresh_token.lock().unwrap().clone();
+        let next = arriving(&world.crm).refresh(&token).await?;
+        *world.refresh_token.lock().unwrap() = next.refresh_token;
+        Ok(())
+    },
+    outcome: async {
+        match world.session.idempotent(&"one".parse()?, b"").await? {
+            Idempotent::First(first) => first.contacts().create(person("once", number)).await.map(drop),
+            Idempotent::Again(_) => Ok(()),
+        }
+    },
     user: world.session.users().get(world.user),
     users: world.session.users().list(&Page::first(5)),
     create_user: world.session.users().create(NewUser {
@@ -191,12 +234,34 @@ impl World {
         let new = NewCompany { name: "Initech".into(), domain: Some("initech.example".into()) };
         let company = session.companies().create(new).await.unwrap().id;
         let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-        let user = session.users().create(new).await.unwrap().id;
+        let user = session.users().create(new).await.unwrap().user.id;
         let note = NewActivity::note(contact.id, "first");
         let note = session.activities().create(note).await.unwrap().id;
         let system = crm.system("test").unwrap();
         let store = store.clone();
-        Arc::new(World { crm, store, system, session, contact, company, user, note })
+        let api_key = session.api_keys().create(new_key(0)).await.unwrap().secret;
+        let registration = Registration {
+            company_name: "Engines".into(),
+            full_name: "Ada Lovelace".into(),
+            email: "ada@engines.example".into(),
+            password: "tangerine ledger boat".into(),
+            default_region: None,
+            invitation: None,
+        };
+        let registered = arriving(&crm).register(registration).await.unwrap();
+        let refresh_token = Mutex::new(registered.tokens.refresh_token);
+        Arc::new(World {
+            crm,
+            store,
+            system,
+            session,
+            contact,
+            company,
+            user,
+            note,
+            api_key,
+            refresh_token,
+        })
     }
 }
 

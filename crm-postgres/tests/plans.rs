@@ -20,9 +20,12 @@ use crm_core::contacts::{
     ContactFilter, ContactKey, ContactPatch, ContactSort, Deleted, NewContact,
 };
 use crm_core::events::EventPosition;
-use crm_core::ports::CompanyStore;
-use crm_core::tenancy::NewTenant;
-use crm_core::{CompanyId, Crm, Page, Session, Timestamp, UserId};
+use crm_core::idempotency::Idempotent;
+use crm_core::identity::{
+    Arrival, NewApiKey, PasswordSignIn, Registered, Registration, SignInName,
+};
+use crm_core::ports::{CompanyStore, IdentityStore};
+use crm_core::{CompanyId, Crm, Page, Role, Session, Timestamp, UserId};
 use crm_postgres::{Options, PostgresStore};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use support::TestDatabase;
@@ -30,6 +33,7 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 
 const CONTACTS: usize = 200_000;
+const PASSWORD: &str = "tangerine ledger boat";
 
 /// What the server tells its client: the driver reports it as events.
 #[derive(Clone, Default)]
@@ -96,7 +100,8 @@ impl Plans {
             }
             // Other nodes look at what was found already.
             let of_table = node.contains("Index Scan") || node.contains("Index Only Scan");
-            let of_policy = node.contains(" on tenants ") && line.contains("((tenant_id = $");
+            let of_policy = (node.contains(" on tenants ") || node.contains(" on sign_in_names "))
+                && line.contains("((tenant_id = $");
             let filters =
                 line.starts_with("Filter:") && of_table && !of_policy && may != May::Filter;
             let scans = line.contains("Seq Scan on");
@@ -129,6 +134,18 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
          insert into crm.users
              select '{tenant}', md5('user' || n)::uuid, 'user' || n || '@example.com', 1, doc
              from crm.users, generate_series(1, 5000) as n where tenant_id = '{tenant}';
+         insert into crm.sign_in_names select tenant_id, 'email:user' || n || '@example.com', id
+             from crm.users join generate_series(1, 5000) as n on id = md5('user' || n)::uuid;
+         insert into crm.sign_in_names select '{tenant}', 'oidc:p:' || n, '{owner}' from generate_series(1, {CONTACTS}) as n;
+         insert into crm.credentials
+             select '{tenant}', md5('sign-in' || n)::uuid, kind, case when n % 40 = 0 then user_id else md5('user' || 1 + n % 5000)::uuid end,
+                 'infinity', 1, doc
+             from crm.credentials, generate_series(1, {CONTACTS}) as n where kind = 'sign_in';
+         insert into crm.credentials
+             select '{tenant}', md5('key' || n)::uuid, kind, null, 'infinity', 1, doc
+             from crm.credentials, generate_series(1, 5000) as n where kind = 'api_key';
+         insert into crm.outcomes
+             select '{tenant}', 'key' || n, '2030-01-01'::timestamptz + n * interval '1 second', '{{}}' from generate_series(1, {CONTACTS}) as n;
          insert into crm.companies
              select '{tenant}', md5('company' || n)::uuid, 1, doc
              from crm.companies, generate_series(1, 5000) as n where tenant_id = '{tenant}';
@@ -201,11 +218,29 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
     let store = PostgresStore::connect_with(&database.url_as("crm_app"), options).await.unwrap();
     let crm = Crm::builder(store.clone()).build().unwrap();
     let system = crm.system("look at plans").unwrap();
-    let new = NewTenant::new("Acme", "owner@acme.example", "US".parse().unwrap());
-    let (tenant, owner) = system.create_tenant(new).await.unwrap();
+    let arriving = || {
+        let request_id = crm.new_request_id().unwrap();
+        crm.identity(Arrival { request_id, address: None, user_agent: None })
+    };
+    let new = Registration {
+        company_name: "Acme".into(),
+        full_name: "Ada Lovelace".into(),
+        email: "owner@acme.example".into(),
+        password: PASSWORD.into(),
+        default_region: None,
+        invitation: None,
+    };
+    let Registered { tenant, user: owner, tokens, .. } = arriving().register(new).await.unwrap();
     let session = system.session(tenant.id).await.unwrap();
     let company = NewCompany { name: "Initech".into(), domain: Some("initech.example".into()) };
     let company = session.companies().create(company).await.unwrap();
+    let new = NewApiKey {
+        name: "Key".into(),
+        role: Role::Viewer,
+        scopes: vec!["contacts:read".into()],
+        expires_at: None,
+    };
+    session.api_keys().create(new).await.unwrap();
     fill(&mut admin, &session, owner.id, company.id).await;
 
     let page = Page::first(50);
@@ -223,6 +258,30 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
     plans.of("tenant", &["tenants_slug_key"], May::Seek, system.tenant(&tenant.slug)).await;
     plans.of("tenants", &["tenants_slug_key"], May::Sort, system.tenants(None, 10)).await;
     plans.of("session", &["users_pkey"], May::Seek, crm.session(tenant.principal(&owner))).await;
+    let by_name = ["sign_in_names_value"];
+    let name = SignInName::of_email(&owner.email);
+    plans.of("accounts", &by_name, May::Seek, store.accounts(system.scope(), &name, 10)).await;
+    let signing = PasswordSignIn {
+        email: "owner@acme.example".into(),
+        password: PASSWORD.into(),
+        tenant: None,
+        code: None,
+    };
+    let by_id = ["credentials_pkey", "users_pkey"];
+    plans.of("refresh", &by_id, May::Filter, arriving().refresh(&tokens.refresh_token)).await;
+    let indexes = ["credentials_pkey", "credentials_user", "sign_in_names_value"];
+    let signed_in = plans.of("sign in", &indexes, May::Filter, arriving().sign_in(signing)).await;
+    let bearer = signed_in.tokens.access_token.reveal();
+    let own = plans.of("authenticate", &by_id, May::Seek, arriving().authenticate(bearer)).await;
+    plans.of("me", &by_id, May::Seek, own.account().me()).await;
+    plans.of("sessions", &["credentials_user"], May::Sort, own.account().sessions()).await;
+    plans.of("API keys", &["credentials_kind"], May::Sort, session.api_keys().list(&page)).await;
+    let key = "one".parse().unwrap();
+    let first =
+        plans.of("outcome", &["outcomes_pkey"], May::Filter, session.idempotent(&key, b"")).await;
+    let Idempotent::First(first) = first else { panic!("nobody has used the key") };
+    let new = NewContact::named("Remembered", "Once");
+    plans.of("remember", &["outcomes_until"], May::Filter, first.contacts().create(new)).await;
     plans.of("contact", &["contacts_pkey"], May::Seek, contacts.get(some.id)).await;
     for (sort, index) in [
         (ContactSort::CreatedAt, "contacts_created"),

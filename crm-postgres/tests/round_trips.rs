@@ -20,12 +20,15 @@ use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighb
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
 use crm_core::events::EventPosition;
-use crm_core::identity::{CredentialKind, NewUser, SignInName, StandingOf};
+use crm_core::identity::{
+    Arrival, CredentialKind, NewApiKey, NewUser, PasswordSignIn, Registration, SignInName,
+    StandingOf,
+};
 use crm_core::ports::{
     ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
     IdentityStore, SearchStore, Store, TenancyStore,
 };
-use crm_core::{Changes, Role};
+use crm_core::{Changes, Crm, Role};
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
 use support::TestDatabase;
@@ -73,6 +76,15 @@ const PREPARED_AND_SIMPLE: &str = "
     events after a position    1 1
     open a session             1 1
     open it again              0 0
+    sign in                    3 3
+    refresh                    2 2
+    refresh again              1 1
+    authenticate               1 1
+    authenticate again         0 0
+    who is signed in           1 1
+    sign out                   2 2
+    come in by a key           2 2
+    come in by a key again     0 0
     create a contact           1 1
     update a contact           2 2
     delete a contact           2 2
@@ -81,6 +93,9 @@ const PREPARED_AND_SIMPLE: &str = "
     commit of a hundred        1 1
     create a tenant            1 1
 ";
+
+const COMPANY: &str = "engines";
+const PASSWORD: &str = "tangerine ledger boat";
 
 /// Counts an operation's round trips, once it has been done before.
 struct Meter {
@@ -116,7 +131,18 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
     let new = NewCompany { name: "Initech".into(), domain: None };
     let company = session.companies().create(new).await.unwrap();
     let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-    let user = session.users().create(new).await.unwrap();
+    let user = session.users().create(new).await.unwrap().user;
+    let registration = Registration {
+        company_name: COMPANY.into(),
+        full_name: "Ada Lovelace".into(),
+        email: format!("ada@{COMPANY}.example"),
+        password: PASSWORD.into(),
+        default_region: None,
+        invitation: None,
+    };
+    let request_id = crm.new_request_id().unwrap();
+    let arrival = Arrival { request_id, address: None, user_agent: None };
+    crm.identity(arrival).register(registration).await.unwrap();
     let mut meter = Meter { proxy, counts: Vec::new(), warm: false };
     // Twice: the first time each statement is prepared.
     for round in 0..2 {
@@ -203,6 +229,37 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         let other_node = tenants::crm(store);
         m.count("open a session", other_node.session(principal)).await;
         m.count("open it again", other_node.session(principal)).await;
+
+        let arriving = |crm: &Crm| {
+            let request_id = crm.new_request_id().unwrap();
+            crm.identity(Arrival { request_id, address: None, user_agent: None })
+        };
+        let new = PasswordSignIn {
+            email: format!("ada@{COMPANY}.example"),
+            password: PASSWORD.into(),
+            tenant: None,
+            code: None,
+        };
+        let tokens = m.count("sign in", arriving(&crm).sign_in(new)).await.tokens;
+        let token = tokens.refresh_token;
+        m.count("refresh", arriving(&crm).refresh(&token)).await;
+        let tokens = m.count("refresh again", arriving(&crm).refresh(&token)).await;
+        let bearer = tokens.access_token.reveal();
+        m.count("authenticate", arriving(&crm).authenticate(bearer)).await;
+        let own = m.count("authenticate again", arriving(&crm).authenticate(bearer)).await;
+        m.count("who is signed in", own.account().me()).await;
+        m.count("sign out", own.account().sign_out(None)).await;
+        let new = NewApiKey {
+            name: "Key".into(),
+            role: Role::Viewer,
+            scopes: vec!["contacts:read".into()],
+            expires_at: None,
+        };
+        let key = session.api_keys().create(new).await.unwrap().secret;
+        m.count("come in by a key", arriving(&crm).authenticate(key.reveal())).await;
+        // The note of the first use has made the look untrue.
+        arriving(&crm).authenticate(key.reveal()).await.unwrap();
+        m.count("come in by a key again", arriving(&crm).authenticate(key.reveal())).await;
 
         // A read for the decision, and the commit.
         let contacts = session.contacts();

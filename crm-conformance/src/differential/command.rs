@@ -45,6 +45,27 @@ pub(super) enum Action {
         status: Patch<UserStatus>,
     },
     GetUser(Nth),
+    /// Everybody who signs in with an address.
+    FindAccounts {
+        email: &'static str,
+    },
+    CreateApiKey {
+        name: &'static str,
+        /// Microseconds from now.
+        lasts: Option<i64>,
+    },
+    /// Comes in by a key and says who it is.
+    UseApiKey(usize),
+    RevokeApiKey(usize),
+    ListApiKeys {
+        limit: u16,
+    },
+    /// Makes a contact under one of a few idempotency keys, as one of a few requests.
+    CreateOnce {
+        key: &'static str,
+        request: &'static str,
+        name: &'static str,
+    },
     CreateCompany {
         name: &'static str,
         domain: Option<&'static str>,
@@ -317,6 +338,12 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(name, domain)| Action::CreateCompany { name, domain }),
         2 => (nth(), patch(select(COMPANIES)), patch(select(DOMAINS)))
             .prop_map(|(company, name, domain)| Action::UpdateCompany { company, name, domain }),
+        2 => (select(NAMES), of(select(TIMES)))
+            .prop_map(|(name, lasts)| Action::CreateApiKey { name, lasts }),
+        3 => (0..4_usize).prop_map(Action::UseApiKey),
+        1 => (0..4_usize).prop_map(Action::RevokeApiKey),
+        3 => (select(&["a", "b"][..]), select(&["1", "2"][..]), select(NAMES))
+            .prop_map(|(key, request, name)| Action::CreateOnce { key, request, name }),
         8 => person().prop_map(Action::CreateContact),
         3 => vec(person(), 2..5).prop_map(Action::CreateContacts),
         8 => (nth(), person_patch(), version())
@@ -328,6 +355,9 @@ fn action() -> impl Strategy<Value = Action> {
     ];
     let reads = prop_oneof![
         1 => nth().prop_map(Action::GetUser),
+        1 => prop_oneof![Just("Agent@tenant.example"), select(EMAILS)]
+            .prop_map(|email| Action::FindAccounts { email }),
+        1 => limit().prop_map(|limit| Action::ListApiKeys { limit }),
         1 => select(COMPANIES).prop_map(|name| Action::FindCompany { name }),
         2 => nth().prop_map(Action::GetContact),
         6 => (filter(), sorts, any::<bool>(), limit()).prop_map(

@@ -11,18 +11,19 @@ use crm_core::contacts::{
     ContactFilter, ContactKey, ContactPatch, CustomValue, Deleted, NewContact, NewEmail, NewPhone,
 };
 use crm_core::events::EventPosition;
-use crm_core::identity::{NewUser, UserPatch};
+use crm_core::idempotency::Idempotent;
+use crm_core::identity::{NewApiKey, NewUser, Secret, SignInName, UserPatch};
 use crm_core::ports::Store;
 use crm_core::{
-    CompanyId, ContactId, Crm, EntityRef, Error, Page, PageOf, Patch, Principal, Result, Role,
-    Session, Timestamp, UserId,
+    ApiKeyId, CompanyId, ContactId, Crm, EmailAddress, EntityRef, Error, Page, PageOf, Patch,
+    Principal, Result, Role, Session, Timestamp, UserId,
 };
 
 use super::command::{
     Action, ActivitiesFilter, Command, Deed, Filter, Nth, PHONE_KEY, Person, PersonPatch,
 };
 use crate::clock::{SeededRandomness, TestClock};
-use crate::env::{ORDERS, new_tenant};
+use crate::env::{ORDERS, activate, identity, new_tenant};
 use crate::factory::{Factory, Fresh};
 use crate::faulty::FaultyStore;
 use crate::snapshot::snapshot;
@@ -50,6 +51,7 @@ struct Known {
     users: Vec<UserId>,
     companies: Vec<CompanyId>,
     contacts: Vec<ContactId>,
+    api_keys: Vec<(ApiKeyId, Secret)>,
 }
 
 /// Runs `commands` on a fresh store of each factory; the error says where they part.
@@ -104,7 +106,7 @@ async fn walk<T: Debug>(
     Ok(text + "and so on without an end")
 }
 
-fn put<T: Copy>(known: &mut Vec<T>, id: T) {
+fn put<T>(known: &mut Vec<T>, id: T) {
     known.push(id);
 }
 
@@ -129,7 +131,8 @@ impl Side {
             for role in [Role::Agent, Role::Viewer] {
                 let email = format!("{}@tenant.example", role.as_str());
                 let user =
-                    operator.users().create(NewUser { email, full_name: None, role }).await?;
+                    operator.users().create(NewUser { email, full_name: None, role }).await?.user;
+                activate(&operator, user.id).await?;
                 let principal = Principal::User { tenant: tenant.id, user: user.id };
                 signed_in.push(crm.session(principal).await?);
                 users.push(user.id);
@@ -164,6 +167,15 @@ impl Side {
         contacts.get(nth.at % contacts.len().max(1)).copied().unwrap_or(unknown)
     }
 
+    fn api_key(&self, tenant: usize, nth: usize) -> Option<&(ApiKeyId, Secret)> {
+        let keys = &self.known[tenant].api_keys;
+        keys.get(nth % keys.len().max(1))
+    }
+
+    fn crm_now(&self) -> Timestamp {
+        crm_core::ports::Clock::now(&self.clock)
+    }
+
     fn time(&self, micros: i64) -> Timestamp {
         self.start.saturating_add_micros(micros)
     }
@@ -195,7 +207,7 @@ impl Side {
             Action::CreateUser { email, role } => {
                 let email = (*email).to_owned();
                 let new = NewUser { email, full_name: None, role: *role };
-                let user = session.users().create(new).await?;
+                let user = session.users().create(new).await?.user;
                 put(&mut self.known[tenant].users, user.id);
                 format!("{user:?}")
             }
@@ -207,6 +219,50 @@ impl Side {
             }
             Action::GetUser(user) => {
                 format!("{:?}", session.users().get(self.user(tenant, *user)).await?)
+            }
+            Action::FindAccounts { email } => {
+                let Ok(email) = EmailAddress::parse(email) else { return Ok(String::new()) };
+                let name = SignInName::of_email(&email);
+                let system = self.crm.system("compare two stores")?;
+                format!("{:?}", self.store.accounts(system.scope(), &name, 5).await?)
+            }
+            Action::CreateApiKey { name, lasts } => {
+                let now = self.crm_now();
+                let new = NewApiKey {
+                    name: (*name).to_owned(),
+                    role: Role::Agent,
+                    scopes: vec!["contacts:read".to_owned()],
+                    expires_at: lasts.map(|micros| now.saturating_add_micros(micros)),
+                };
+                let made = session.api_keys().create(new).await?;
+                put(&mut self.known[tenant].api_keys, (made.api_key.id, made.secret));
+                format!("{:?}", made.api_key)
+            }
+            Action::UseApiKey(nth) => {
+                let Some((_, secret)) = self.api_key(tenant, *nth) else {
+                    return Ok(String::new());
+                };
+                let session = identity(&self.crm, "program").authenticate(secret.reveal()).await?;
+                format!("{:?}", session.account().me().await?)
+            }
+            Action::RevokeApiKey(nth) => {
+                let Some((id, _)) = self.api_key(tenant, *nth) else { return Ok(String::new()) };
+                format!("{:?}", session.api_keys().revoke(*id).await?)
+            }
+            Action::ListApiKeys { limit } => {
+                let keys = session.api_keys();
+                walk(*limit, async |page| keys.list(&page).await).await?
+            }
+            Action::CreateOnce { key, request, name } => {
+                match session.idempotent(&key.parse()?, request.as_bytes()).await? {
+                    Idempotent::Again(made) => made,
+                    Idempotent::First(first) => {
+                        let new = NewContact::named(*name, "Once");
+                        let contact = first.contacts().create(new).await?;
+                        put(&mut self.known[tenant].contacts, contact.id);
+                        format!("{contact:?}")
+                    }
+                }
             }
             Action::CreateCompany { name, domain } => {
                 let (name, domain) = ((*name).to_owned(), domain.map(str::to_owned));

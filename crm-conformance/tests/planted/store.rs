@@ -93,6 +93,14 @@ pub(crate) enum Fault {
     LeavesEventsBehind,
     /// The second half of a large unit is not written.
     LosesHalf,
+    /// Of those who sign in with one address one is known.
+    NamesOneAccount,
+    /// The uses of API keys are not noted.
+    ForgetsUses,
+    /// No outcome is remembered.
+    ForgetsOutcomes,
+    /// Sign-ins that are over are kept for ever.
+    KeepsUselessSignIns,
     /// The second record of a unit is written only if the caller waits.
     StopsWhenDropped,
 }
@@ -106,6 +114,7 @@ pub(crate) struct Planted {
     old_keys: Mutex<Vec<(CompanyKey, CompanyId)>>,
     old_contact_keys: Mutex<Vec<(ContactKey, ContactId)>>,
     answered: Mutex<BTreeMap<String, Vec<Candidate>>>,
+    sign_ins: Mutex<BTreeMap<Uuid, Credential>>,
 }
 
 /// Makes stores with the fault.
@@ -123,6 +132,7 @@ impl Factory for With {
             old_keys: Mutex::default(),
             old_contact_keys: Mutex::default(),
             answered: Mutex::default(),
+            sign_ins: Mutex::default(),
         }))
     }
 }
@@ -192,6 +202,21 @@ impl Planted {
         activity
     }
 
+    fn damaged_credential(&self, mut credential: Credential) -> Credential {
+        if let Credential::ApiKey(own) = &mut credential
+            && self.has(Fault::ForgetsUses)
+        {
+            own.last_used_at = None;
+        }
+        if let Credential::SignIn(own) = &mut credential {
+            own.user_agent = own.user_agent.take().map(|text| self.cut(text));
+            if self.has(Fault::ForgetsUpdates) {
+                own.refreshed_at = own.created_at;
+            }
+        }
+        credential
+    }
+
     fn end(&self, at: Option<Timestamp>) -> Option<Timestamp> {
         let later = i64::from(self.has(Fault::IncludesEnds));
         at.map(|at| at.saturating_add_micros(later))
@@ -239,9 +264,14 @@ impl Store for Planted {
                     let keys = company.keys().into_iter().map(|key| (key, company.id));
                     self.old_keys.lock().unwrap().extend(keys);
                 }
+                Write::PutCredential { credential, .. } => {
+                    if credential.kind() == CredentialKind::SignIn {
+                        let own = (**credential).clone();
+                        self.sign_ins.lock().unwrap().insert(own.id(), own);
+                    }
+                }
                 Write::InsertTenant(_)
                 | Write::UpdateTenant { .. }
-                | Write::PutCredential { .. }
                 | Write::InsertUser(_)
                 | Write::UpdateUser { .. }
                 | Write::UpdateCompany { .. }
@@ -321,7 +351,19 @@ impl IdentityStore for Planted {
         tenant: TenantId,
         of: StandingOf,
     ) -> Result<Option<Standing>> {
-        self.inner.standing(scope, tenant, of).await
+        let mut standing = self.inner.standing(scope, tenant, of).await?;
+        if let Some(standing) = &mut standing {
+            let others = self.scopes.lock().unwrap().clone();
+            for other in others {
+                if standing.credential.is_none() && self.has(Fault::LeaksTenants) {
+                    let theirs = self.inner.standing(scope, other.tenant(), of).await?;
+                    standing.credential = theirs.and_then(|theirs| theirs.credential);
+                }
+            }
+            let credential = standing.credential.take();
+            standing.credential = credential.map(|own| self.damaged_credential(own));
+        }
+        Ok(standing)
     }
 
     async fn accounts(
@@ -330,6 +372,7 @@ impl IdentityStore for Planted {
         name: &SignInName,
         limit: usize,
     ) -> Result<Vec<(TenantId, UserId)>> {
+        let limit = if self.has(Fault::NamesOneAccount) { 1 } else { limit };
         self.inner.accounts(scope, name, limit).await
     }
 
@@ -341,7 +384,16 @@ impl IdentityStore for Planted {
         after: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<Credential>> {
-        self.inner.credentials(scope, kind, user, after, limit).await
+        let mut found = Vec::new();
+        for scope in self.leaks(scope) {
+            found.extend(self.inner.credentials(&scope, kind, user, after, limit).await?);
+        }
+        if self.has(Fault::KeepsUselessSignIns) && kind == CredentialKind::SignIn {
+            let kept = self.sign_ins.lock().unwrap();
+            found = kept.values().filter(|own| own.user_id() == user).cloned().collect();
+        }
+        let found = found.into_iter().map(|own| self.damaged_credential(own)).collect();
+        Ok(self.paged(found, after.is_none(), None))
     }
 
     async fn users(
@@ -363,7 +415,16 @@ impl IdempotencyStore for Planted {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<Outcome>> {
-        self.inner.outcome(scope, key, now).await
+        if self.has(Fault::ForgetsOutcomes) {
+            return Ok(None);
+        }
+        let now = now.saturating_add_micros(-i64::from(self.has(Fault::IncludesEnds)));
+        for scope in self.leaks(scope) {
+            if let Some(outcome) = self.inner.outcome(&scope, key, now).await? {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::App;
 use crate::extract::{Begun, Caller, Made, Once, Params, media_type};
+use crate::limits;
 use crate::openapi::{problem_responses, text_media};
 use crate::problem::Problem;
 use crate::reply::DoneOnce;
@@ -75,8 +76,7 @@ impl File {
     /// The next bytes; `None` at the end.
     async fn next_bytes(&mut self) -> Result<Option<Bytes>, Problem> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(unreadable)?;
-            if let Ok(bytes) = frame.into_data() {
+            if let Ok(bytes) = frame.map_err(limits::unread)?.into_data() {
                 return Ok(Some(bytes));
             }
         }

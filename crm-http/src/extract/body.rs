@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::App;
+use crate::limits;
 use crate::openapi::{problem_responses, request_media};
 use crate::problem::Problem;
 
@@ -64,10 +65,7 @@ async fn read<T: DeserializeOwned>(
         return Err(Error::new(ErrorKind::UnsupportedMediaType, message).into());
     }
     let limit = app.config.body_limit;
-    let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let message = format!("the body has more than {limit} bytes, or was cut off");
-        Error::new(ErrorKind::PayloadTooLarge, message).with_source(error)
-    })?;
+    let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(limits::unread)?;
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(bad_body)?;
     json.end().map_err(|error| {

@@ -1,5 +1,6 @@
 //! One provider of identities, as its discovery document describes it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use openidconnect::core::{
     CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType, CoreUserInfoClaims,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope,
-    TokenResponse,
+    AdditionalProviderMetadata, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId,
+    ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
+    ProviderMetadata, RedirectUrl, RequestTokenError, Scope, TokenResponse, UserInfoError,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
@@ -32,6 +33,7 @@ pub struct OidcProvider {
     scopes: Vec<Scope>,
     redirect: RedirectUrl,
     return_to: Option<url::Url>,
+    patience: Duration,
     http: reqwest::Client,
     known: RwLock<Option<Known>>,
 }
@@ -77,7 +79,7 @@ type Client = CoreClient<
     EndpointMaybeSet,
 >;
 
-/// How long the provider may take for one answer.
+/// How long the provider may take for one answer, where nothing is said.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of the longest answer.
 const LONGEST: usize = 256 * 1024;
@@ -86,6 +88,8 @@ const SERVES: Duration = Duration::from_secs(60 * 60);
 /// How soon it is read again for a key that is not in it: a stranger's token must not make us ask
 /// the provider each time.
 const READ_AGAIN: Duration = Duration::from_secs(30);
+/// How far the provider's clock may be ahead of ours.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// What goes to the provider and must come back unchanged.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,11 +112,12 @@ pub(crate) struct Vouched {
 
 impl OidcProvider {
     /// A provider called `name` (1 to 32 of `a-z0-9-`), whose discovery document is found under
-    /// `issuer`. People come back to `redirect`, which ends in `/auth/oidc/{name}/callback`.
+    /// `issuer`. People come back to `redirect`: the address of `/auth/oidc/{name}/callback` as browsers see
+    /// it.
     ///
     /// # Errors
     ///
-    /// `invalid` for a name, issuer or redirect that cannot be right. An issuer must be `https`, or
+    /// `invalid` for a name, issuer or redirect that cannot be right. Issuer and redirect are `https`, or
     /// `http` on this machine.
     pub fn new(
         name: impl Into<String>,
@@ -135,10 +140,14 @@ impl OidcProvider {
                 return Err(refused(field));
             }
         }
+        let path = format!("/auth/oidc/{name}/callback");
+        if !redirect.ends_with(&path) {
+            let message = format!("people come back to an address that ends in `{path}`");
+            return Err(Error::invalid_field("oidc.redirect", "invalid_url", message));
+        }
         let http = reqwest::Client::builder()
             // A provider that answers with another address could send us anywhere.
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
             .build()
             .map_err(Error::internal)?;
         Ok(OidcProvider {
@@ -150,6 +159,7 @@ impl OidcProvider {
             redirect: RedirectUrl::new(redirect.to_owned())
                 .map_err(|_| refused("oidc.redirect"))?,
             return_to: None,
+            patience: PATIENCE,
             http,
             known: RwLock::new(None),
         })
@@ -169,10 +179,25 @@ impl OidcProvider {
         self
     }
 
-    /// Where the browser goes with a one-time code, instead of being shown the tokens.
-    #[must_use]
-    pub fn return_to(mut self, url: url::Url) -> Self {
+    /// Where the browser goes with a one-time code, instead of being shown the tokens: a page, or an
+    /// application by a scheme of its own.
+    ///
+    /// # Errors
+    ///
+    /// `invalid` for plain `http` to another machine, where others could read the code.
+    pub fn return_to(mut self, url: url::Url) -> crm_core::Result<Self> {
+        if url.scheme() == "http" && !is_safe(&url) {
+            let message = "give an `https` URL, or `http` on this machine";
+            return Err(Error::invalid_field("oidc.return_to", "invalid_url", message));
+        }
         self.return_to = Some(url);
+        Ok(self)
+    }
+
+    /// How long the provider may take for one answer, instead of 10 s.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -185,13 +210,22 @@ impl OidcProvider {
         self.return_to.as_ref()
     }
 
+    /// Where browsers come back to.
+    pub(crate) fn redirect(&self) -> &url::Url {
+        self.redirect.url()
+    }
+
     /// Where to send the browser.
     pub(crate) async fn begin(
         &self,
         trip: &RoundTrip,
         now: Timestamp,
     ) -> crm_core::Result<url::Url> {
-        let client = self.client(&*self.known(now).await?.metadata);
+        let known = self.known(now).await?;
+        if !is_safe(known.metadata.authorization_endpoint().url()) {
+            return Err(self.unavailable(&SendError::Unsafe));
+        }
+        let client = self.client(&known.metadata);
         let verifier = PkceCodeVerifier::new(trip.verifier.clone());
         let (state, nonce) = (trip.state.clone(), trip.nonce.clone());
         let (url, _, _) = client
@@ -229,23 +263,33 @@ impl OidcProvider {
             .set_pkce_verifier(PkceCodeVerifier::new(trip.verifier.clone()))
             .request_async(&http)
             .await
-            .map_err(|error| self.not_vouched(format!("no token: {error:?}")))?;
+            .map_err(|error| match error {
+                RequestTokenError::Request(error) => self.unavailable(&error),
+                RequestTokenError::ServerResponse(_)
+                | RequestTokenError::Parse(_, _)
+                | RequestTokenError::Other(_) => self.not_vouched(chain(&error)),
+            })?;
         let id_token = answer.id_token().ok_or_else(|| self.not_vouched("no id token"))?;
         let nonce = Nonce::new(trip.nonce.clone());
-        let verified = id_token.claims(&verifier(&client, now), &nonce).cloned();
-        let claims = match verified {
+        let claims = match id_token.claims(&verifier(&client, now), &nonce).cloned() {
             Ok(claims) => claims,
             // Perhaps the keys have changed since they were read.
-            Err(error) if now.since(known.read_at) >= READ_AGAIN => {
-                let known = self.read(now).await?;
+            Err(ClaimsVerificationError::SignatureVerification(error))
+                if now.since(known.read_at) >= READ_AGAIN =>
+            {
+                let known = self.read(now, READ_AGAIN).await?;
                 let client = self.client(&known.metadata);
                 id_token
                     .claims(&verifier(&client, now), &nonce)
                     .cloned()
-                    .map_err(|again| self.not_vouched(format!("{error}; read again: {again}")))?
+                    .map_err(|again| self.not_vouched(format!("{error}; then {}", chain(&again))))?
             }
-            Err(error) => return Err(self.not_vouched(error.to_string())),
+            Err(error) => return Err(self.not_vouched(chain(&error))),
         };
+        // Made for another client of the provider's (OpenID Connect Core, 3.1.3.7, 5).
+        if claims.authorized_party().is_some_and(|party| *party != self.client_id) {
+            return Err(self.not_vouched("the id token is another party's"));
+        }
         let name = |name: Option<&openidconnect::LocalizedClaim<openidconnect::EndUserName>>| {
             name.and_then(|name| name.get(None)).map(|name| name.as_str().to_owned())
         };
@@ -259,10 +303,11 @@ impl OidcProvider {
             && let Ok(request) =
                 client.user_info(answer.access_token().clone(), Some(claims.subject().clone()))
         {
-            let more: CoreUserInfoClaims = request
-                .request_async(&http)
-                .await
-                .map_err(|error| self.not_vouched(format!("no user info: {error:?}")))?;
+            let more: CoreUserInfoClaims =
+                request.request_async(&http).await.map_err(|error| match error {
+                    UserInfoError::Request(error) => self.unavailable(&error),
+                    error => self.not_vouched(chain(&error)),
+                })?;
             vouched.email = more.email().map(|email| email.as_str().to_owned());
             vouched.email_verified = more.email_verified().unwrap_or(false);
             vouched.name = vouched.name.or_else(|| name(more.name()));
@@ -280,34 +325,42 @@ impl OidcProvider {
         .with_source(why)
     }
 
+    fn unavailable(&self, error: &(dyn StdError + 'static)) -> Error {
+        let message = format!("the provider `{}` cannot be reached", self.name);
+        Error::unavailable(message, chain(error))
+    }
+
     fn client(&self, metadata: &Metadata) -> Client {
         let (id, secret) = (self.client_id.clone(), self.client_secret.clone());
-        CoreClient::from_provider_metadata(metadata.clone(), id, secret)
-            .set_redirect_uri(self.redirect.clone())
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let takes = |method| methods.is_none_or(|methods| methods.contains(&method));
+        let client = CoreClient::from_provider_metadata(metadata.clone(), id, secret)
+            .set_redirect_uri(self.redirect.clone());
+        // What is meant where nothing is said (OpenID Connect Discovery, 3).
+        if takes(CoreClientAuthMethod::ClientSecretBasic) {
+            return client;
+        }
+        client.set_auth_type(AuthType::RequestBody)
     }
 
     async fn known(&self, now: Timestamp) -> crm_core::Result<Known> {
         let known = self.known.read().await.clone();
         match known {
             Some(known) if now.since(known.read_at) < SERVES => Ok(known),
-            Some(_) | None => self.read(now).await,
+            Some(_) | None => self.read(now, SERVES).await,
         }
     }
 
-    async fn read(&self, now: Timestamp) -> crm_core::Result<Known> {
+    /// Reads the discovery document and its keys, unless somebody has while we waited.
+    async fn read(&self, now: Timestamp, serves: Duration) -> crm_core::Result<Known> {
         let mut place = self.known.write().await;
-        // Somebody else has read it while we waited.
-        if let Some(known) = &*place
-            && known.read_at == now
-        {
+        if let Some(known) = place.as_ref().filter(|known| now.since(known.read_at) < serves) {
             return Ok(known.clone());
         }
         let http = self.sender();
-        let metadata =
-            Metadata::discover_async(self.issuer.clone(), &http).await.map_err(|error| {
-                let message = format!("the provider `{}` cannot be reached", self.name);
-                Error::unavailable(message, format!("{error:?}"))
-            })?;
+        let metadata = Metadata::discover_async(self.issuer.clone(), &http)
+            .await
+            .map_err(|error| self.unavailable(&error))?;
         let known = Known { metadata: Arc::new(metadata), read_at: now };
         *place = Some(known.clone());
         Ok(known)
@@ -316,20 +369,28 @@ impl OidcProvider {
     /// Sends the library's requests. The future is boxed: a compiler that has to prove it `Send` for
     /// every lifetime gives up on an opaque one.
     fn sender(&self) -> impl Fn(HttpRequest) -> Answer + Send + Sync + use<> {
-        let http = self.http.clone();
-        move |request| Box::pin(send(http.clone(), request))
+        let (http, patience) = (self.http.clone(), self.patience);
+        move |request| Box::pin(send(http.clone(), request, patience))
     }
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send>>;
 
-async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, SendError> {
+async fn send(
+    http: reqwest::Client,
+    request: HttpRequest,
+    patience: Duration,
+) -> Result<HttpResponse, SendError> {
     let url = url::Url::parse(&request.uri().to_string()).map_err(|_| SendError::Unsafe)?;
     if !is_safe(&url) {
         return Err(SendError::Unsafe);
     }
-    let request = reqwest::Request::try_from(request)?;
+    let mut request = reqwest::Request::try_from(request)?;
+    *request.timeout_mut() = Some(patience);
     let mut response = http.execute(request).await?;
+    if response.status().is_server_error() {
+        return Err(SendError::Failed(response.status()));
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -356,6 +417,23 @@ fn verifier(client: &Client, now: Timestamp) -> CoreIdTokenVerifier<'_> {
             CoreJwsSigningAlgorithm::RsaSsaPssSha256,
         ])
         .set_time_fn(move || DateTime::<Utc>::from(now))
+        .set_issue_time_verifier_fn(move |issued| {
+            let latest = DateTime::<Utc>::from(now.after(CLOCKS_DIFFER));
+            if issued > latest { Err(format!("issued at {issued}, after now")) } else { Ok(()) }
+        })
+}
+
+/// An error with what is behind it, in one line. Not its debug text, which may hold the provider's answer
+/// and so tokens.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(error) = behind {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        behind = error.source();
+    }
+    text
 }
 
 /// Whether what is sent there is safe from others: encrypted, or on this machine.
@@ -379,6 +457,8 @@ enum SendError {
     Unsafe,
     #[error("the answer is too long")]
     TooLong,
+    #[error("the answer is {0}")]
+    Failed(reqwest::StatusCode),
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }

@@ -2,20 +2,27 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Command as ClapCommand, CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{
+    ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand,
+};
 use crm_core::contacts::formats::{ExportFormat, ImportFormat};
 use crm_core::contacts::import::OnConflict;
+use crm_core::identity::TokenAlgorithm;
 use crm_core::tenancy::Slug;
 use crm_core::{Page, Region};
 
 use crate::program::database::Database;
 use crate::program::failure::Failure;
 use crate::program::output::Format;
+use crate::program::serve_args::ServeArgs;
+use crate::program::settings::Settings;
+use crate::program::values;
 
 /// Contacts, searchable, with a timeline, in one file.
 #[derive(Debug, Parser)]
@@ -37,16 +44,25 @@ Examples:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) database: Database,
+    /// The configuration file; `crm.toml` in the working directory where there is one.
+    #[arg(long, global = true, value_name = "FILE", env = "CRM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Tenants: the organisations whose data is kept apart.
     #[command(subcommand, subcommand_required = true)]
     Tenant(TenantCommand),
+    /// Users, from the operator's side.
+    #[command(subcommand, subcommand_required = true)]
+    User(UserCommand),
+    /// The keys that sign access tokens.
+    #[command(subcommand, subcommand_required = true)]
+    Keys(KeysCommand),
     Import(ImportArgs),
     Export(ExportArgs),
     Search(SearchArgs),
@@ -61,14 +77,80 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
     Create(TenantCreateArgs),
+    Invite(TenantInviteArgs),
 }
 
-/// Starts the server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    Reset(UserResetArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    Rotate(KeysRotateArgs),
+}
+
+/// Makes an invitation to register a tenant over HTTP, where that takes one (`--registration invitation`).
+///
+/// It is good once, on the servers that have the same file of keys.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// The address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", env = "CRM_LISTEN", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+pub(crate) struct TenantInviteArgs {
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
+    /// How long it is good.
+    #[arg(long, value_name = "TIME", env = "CRM_VALID_FOR", default_value = "7d", value_parser = values::duration)]
+    pub(crate) valid_for: Duration,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Invites a user anew, who has lost the password, the second factor or the first invitation.
+///
+/// All sessions of the user end. Whoever has the invitation sets the password.
+#[derive(Debug, Args)]
+pub(crate) struct UserResetArgs {
+    #[command(flatten)]
+    pub(crate) tenant: TenantArg,
+    /// The user's e-mail address.
+    #[arg(value_name = "EMAIL")]
+    pub(crate) email: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Replaces the key that signs access tokens, in two steps, so that nobody is signed out.
+///
+/// A new key verifies first. When every server has been restarted with the file, the second step lets it
+/// sign; the old one still verifies what it has signed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  crm-http keys rotate               # then copy the file to every server and restart them, one by one
+  crm-http keys rotate --finish      # the same again")]
+pub(crate) struct KeysRotateArgs {
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
+    /// The second step.
+    #[arg(long, env = "CRM_FINISH", value_parser = BoolishValueParser::new())]
+    pub(crate) finish: bool,
+}
+
+/// Where keys are, and of what kind new ones are.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    pub(crate) file: KeysArg,
+    /// How a new key signs: `EdDSA` (the default), `ES256` or `RS256`.
+    #[arg(long, value_name = "NAME", env = "CRM_TOKEN_ALGORITHM", value_parser = values::algorithm)]
+    pub(crate) token_algorithm: Option<TokenAlgorithm>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArg {
+    /// The file of keys, made where there is none; `crm.keys.toml` beside a database in a file, else in
+    /// the working directory.
+    #[arg(long, value_name = "FILE", env = "CRM_KEYS")]
+    pub(crate) keys: Option<PathBuf>,
 }
 
 /// Makes a tenant and the record of its owner.
@@ -88,6 +170,9 @@ pub(crate) struct TenantCreateArgs {
     /// The region of phone numbers without a country code, two letters of ISO 3166.
     #[arg(long, env = "CRM_REGION", default_value = "US")]
     pub(crate) region: Region,
+    /// Reads the owner's password from standard input, one line, instead of making one up.
+    #[arg(long, env = "CRM_PASSWORD_STDIN", value_parser = BoolishValueParser::new())]
+    pub(crate) password_stdin: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -239,6 +324,8 @@ pub(crate) struct SeedArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
+    pub(crate) keys: KeysArg,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -282,9 +369,20 @@ impl OutputArgs {
 }
 
 /// Reads the command line and the environment. Help and the version are printed, which is `None`.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Cli>, Failure> {
-    match Cli::try_parse_from(args) {
-        Ok(cli) => Ok(Some(cli)),
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<(Cli, Settings)>, Failure> {
+    let settings = Settings::read(&args);
+    let command = settings
+        .as_ref()
+        .map_err(|_| ())
+        .and_then(|settings| settings.apply(Cli::command(), SERVE).map_err(|_| ()));
+    let parsed = command.unwrap_or_else(|()| Cli::command()).try_get_matches_from(args);
+    let is_help = parsed.as_ref().is_err_and(|error| {
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+    });
+    let settings = if is_help { Settings::default() } else { settings? };
+    settings.apply(Cli::command(), SERVE)?;
+    match parsed.and_then(|matches| read(&matches, &settings)) {
+        Ok(cli) => Ok(Some((cli, settings))),
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
         {
@@ -292,12 +390,29 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<C
             error.print().ok();
             Ok(None)
         }
-        Err(error) => Err(Failure::Usage(in_one_line(&error))),
+        Err(error) => Err(Failure::Usage(in_one_line(&error, &settings))),
     }
 }
 
+/// The command whose options a file may name.
+const SERVE: &str = "serve";
+
+fn read(matches: &ArgMatches, settings: &Settings) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::from_arg_matches(matches)?;
+    let innermost = {
+        let mut matches = matches;
+        while let Some((_, inner)) = matches.subcommand() {
+            matches = inner;
+        }
+        matches
+    };
+    let source = innermost.value_source("url");
+    cli.database.named = source != Some(ValueSource::DefaultValue) || settings.says("database");
+    Ok(cli)
+}
+
 /// What is wrong, in one line.
-fn in_one_line(error: &clap::Error) -> String {
+fn in_one_line(error: &clap::Error, settings: &Settings) -> String {
     if let (ErrorKind::ValueValidation, Some(ContextValue::String(arg)), Some(reason)) =
         (error.kind(), error.get(ContextKind::InvalidArg), error.source())
     {
@@ -306,9 +421,10 @@ fn in_one_line(error: &clap::Error) -> String {
             Some(ContextValue::String(value)) => value.as_str(),
             _ => "",
         };
-        return match variable_with(&Cli::command(), option, value) {
-            Some(variable) => format!("{option} (from {variable}): {reason}"),
-            None => format!("{option}: {reason}"),
+        return match origin(option, value, settings) {
+            Origin::Given => format!("{option}: {reason}"),
+            Origin::Variable(variable) => format!("{option} (from {variable}): {reason}"),
+            Origin::File(key) => format!("{key}: {reason}"),
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -329,13 +445,28 @@ fn in_one_line(error: &clap::Error) -> String {
     joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
 }
 
-/// The environment variable that gave an option this value, unless the command line did.
-fn variable_with(command: &ClapCommand, option: &str, value: &str) -> Option<String> {
+/// Who gave an option its value.
+enum Origin {
+    /// The command line.
+    Given,
+    /// This variable of the environment.
+    Variable(String),
+    /// This key of a file.
+    File(String),
+}
+
+fn origin(option: &str, value: &str, settings: &Settings) -> Origin {
     let given = std::env::args()
         .any(|arg| arg == option || arg.strip_prefix(option).is_some_and(|a| a.starts_with('=')));
     if given {
-        return None;
+        return Origin::Given;
     }
+    let variable = variable_with(&Cli::command(), option, value).map(Origin::Variable);
+    variable.or_else(|| settings.origin(option).map(Origin::File)).unwrap_or(Origin::Given)
+}
+
+/// The environment variable that has this value for an option.
+fn variable_with(command: &ClapCommand, option: &str, value: &str) -> Option<String> {
     command
         .get_arguments()
         .filter(|arg| arg.get_long().is_some_and(|long| option.strip_prefix("--") == Some(long)))

@@ -46,6 +46,9 @@ pub(crate) struct Database {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) simple_protocol: bool,
+    /// Whether somebody named the database.
+    #[arg(skip)]
+    pub(crate) named: bool,
 }
 
 impl Database {

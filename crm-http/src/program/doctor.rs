@@ -1,22 +1,24 @@
-//! `doctor`: what is wrong with the database.
+//! `doctor`: what is wrong with the database, or with the keys beside it.
 
 use serde_json::json;
 
 use crate::program::cli::DoctorArgs;
 use crate::program::database::{Database, DatabaseUrl};
 use crate::program::failure::Failure;
+use crate::program::keys;
 use crate::program::output::{self, Format, note};
 
 /// Prints what was looked at, and fails when something is not as it should be.
 pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Failure> {
     database.must_exist()?;
-    let findings = match &database.url {
+    let mut findings = match &database.url {
         DatabaseUrl::Sqlite(path) => crm_sqlite::doctor(path),
         DatabaseUrl::Postgres(url) => crm_postgres::doctor(url, &database.schema).await,
     }
     .map_err(|error| {
         Failure::of_option(error, |_| "--database").about(&database.url.to_string())
     })?;
+    findings.push(keys::look(database, &args.keys));
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({

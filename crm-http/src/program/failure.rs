@@ -1,5 +1,6 @@
 //! Why a command ends otherwise than well, and what the shell is told.
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -67,6 +68,17 @@ impl Failure {
     /// A file that cannot be read or written.
     pub(crate) fn of_file(what: &str, path: &std::path::Path, error: &io::Error) -> Self {
         Failure::Failed(format!("cannot {what} `{}`: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(message) | Failure::Failed(message) => f.write_str(message),
+            Failure::Negative => f.write_str("the result is negative"),
+            Failure::Interrupted => f.write_str("interrupted"),
+            Failure::NobodyReads => f.write_str("nobody reads"),
+        }
     }
 }
 

@@ -4,21 +4,34 @@ mod activities;
 mod cli;
 mod contacts;
 mod database;
+mod demo;
 mod doctor;
 mod failure;
+mod keys;
+mod log;
+mod metrics;
 mod migrate;
 mod output;
 mod progress;
+#[cfg(feature = "oidc")]
+mod providers;
 mod seed;
 mod serve;
+mod serve_args;
+mod server;
+mod settings;
 mod tenancy;
+mod users;
+mod values;
 
-use cli::{Cli, Command, TenantCommand};
+use cli::{Cli, Command, KeysCommand, TenantCommand, UserCommand};
 use failure::Failure;
 
 /// Does what the command line says.
 pub(crate) fn run() -> Result<(), Failure> {
-    let Some(Cli { database, command }) = cli::parse(std::env::args_os())? else {
+    let Some((Cli { database, command, .. }, settings)) =
+        cli::parse(std::env::args_os().collect())?
+    else {
         return Ok(());
     };
     if let Command::Openapi = command {
@@ -33,10 +46,13 @@ pub(crate) fn run() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match command {
-            Command::Serve(args) => serve::run(&database, args).await,
+            Command::Serve(args) => serve::run(database, *args, &settings).await,
             Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
+            Command::Tenant(TenantCommand::Invite(args)) => tenancy::invite(&database, args).await,
+            Command::User(UserCommand::Reset(args)) => users::reset(&database, args).await,
+            Command::Keys(KeysCommand::Rotate(args)) => keys::rotate(&database, &args),
             Command::Import(args) => contacts::import::run(&database, args).await,
             Command::Export(args) => contacts::export::run(&database, args).await,
             Command::Search(args) => contacts::search(&database, args).await,
@@ -46,5 +62,11 @@ pub(crate) fn run() -> Result<(), Failure> {
             Command::Migrate(args) => migrate::run(&database, &args).await,
             Command::Openapi => Ok(()),
         }
-    })
+    });
+    // What hangs in the background must not keep the process.
+    runtime.shutdown_timeout(LAST_WORK);
+    result
 }
+
+/// How long work in the background may go on when all else is done.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(1);

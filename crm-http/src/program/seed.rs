@@ -31,16 +31,7 @@ const ACTIVITIES_AT_ONCE: usize = 1_000;
 pub(crate) async fn run(database: &Database, args: SeedArgs) -> Result<(), Failure> {
     let crm = database.open_or_create().await?;
     let session = tenant(&crm, &args.tenant).await?;
-    let source = format!("seed {}", args.seed);
-    let started = SystemClock.now();
-    let report = contacts(&session, &args, &source).await?;
-    // Where nobody was there before, the contacts made since the start are all that there are.
-    let filter = ContactFilter {
-        created_after: (report.skipped == 0).then_some(started),
-        ..ContactFilter::default()
-    };
-    let run = ActivityRun { session: &session, args: &args, source: &source, filter };
-    let activities = run.run(report.skipped > 0).await?;
+    let (report, activities) = fill(&session, args.contacts, args.activities, args.seed).await?;
 
     match args.output.format() {
         Format::Json => output::json(&json!({
@@ -72,6 +63,27 @@ pub(crate) async fn run(database: &Database, args: SeedArgs) -> Result<(), Failu
     }
 }
 
+/// Gives the tenant this many contacts of a seed, and each of them this many activities, as far as they
+/// are missing. Returns what became of the contacts, and how many activities were made.
+pub(crate) async fn fill(
+    session: &Session,
+    contacts: u64,
+    activities: u64,
+    seed: u64,
+) -> Result<(ImportReport, u64), Failure> {
+    let source = format!("seed {seed}");
+    let started = SystemClock.now();
+    let report = make_contacts(session, contacts, seed, &source).await?;
+    // Where nobody was there before, the contacts made since the start are all that there are.
+    let filter = ContactFilter {
+        created_after: (report.skipped == 0).then_some(started),
+        ..ContactFilter::default()
+    };
+    let run = ActivityRun { session, contacts, activities, seed, source: &source, filter };
+    let made = run.run(report.skipped > 0).await?;
+    Ok((report, made))
+}
+
 async fn tenant(crm: &Crm, slug: &Slug) -> Result<Session, Failure> {
     let system = crm.system("seed on the command line")?;
     let known = match system.tenant(slug).await {
@@ -91,21 +103,22 @@ async fn tenant(crm: &Crm, slug: &Slug) -> Result<Session, Failure> {
     Ok(system.session(known.id).await?)
 }
 
-async fn contacts(
+async fn make_contacts(
     session: &Session,
-    args: &SeedArgs,
+    contacts: u64,
+    seed: u64,
     source: &str,
 ) -> Result<ImportReport, Failure> {
-    let progress = Progress::of_items("contacts", args.contacts);
+    let progress = Progress::of_items("contacts", contacts);
     let mut import = session.contacts().import(ImportOptions {
         format: Some(ImportFormat::JsonLines),
         source: Some(source.to_owned()),
         ..ImportOptions::default()
     })?;
-    let mut people = People::new(args.seed);
+    let mut people = People::new(seed);
     let mut made = 0;
-    while made < args.contacts {
-        let upto = args.contacts.min(made + CONTACTS_AT_ONCE);
+    while made < contacts {
+        let upto = contacts.min(made + CONTACTS_AT_ONCE);
         let mut lines = Vec::new();
         for number in made..upto {
             serde_json::to_writer(&mut lines, &people.contact(number))
@@ -124,7 +137,9 @@ async fn contacts(
 /// Gives each contact of a source its activities.
 struct ActivityRun<'a> {
     session: &'a Session,
-    args: &'a SeedArgs,
+    contacts: u64,
+    activities: u64,
+    seed: u64,
     source: &'a str,
     filter: ContactFilter,
 }
@@ -132,7 +147,7 @@ struct ActivityRun<'a> {
 impl ActivityRun<'_> {
     /// Logs what is missing and returns how many that were. `again`: some may be there already.
     async fn run(&self, again: bool) -> Result<u64, Failure> {
-        let wanted = self.args.contacts.saturating_mul(self.args.activities);
+        let wanted = self.contacts.saturating_mul(self.activities);
         if wanted == 0 {
             return Ok(0);
         }
@@ -148,8 +163,8 @@ impl ActivityRun<'_> {
                     continue;
                 }
                 let there = if again { self.there(contact).await? } else { 0 };
-                let mut happenings = activities::of(self.args.seed, contact);
-                for nth in there..self.args.activities {
+                let mut happenings = activities::of(self.seed, contact);
+                for nth in there..self.activities {
                     batch.push(happenings.nth(nth));
                     if batch.len() == ACTIVITIES_AT_ONCE {
                         logged += self.log(&mut batch, &progress).await?;

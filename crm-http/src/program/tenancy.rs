@@ -4,10 +4,11 @@ use crm_core::tenancy::{NewTenant, Slug, System, Tenant};
 use crm_core::{Crm, ErrorKind, Session};
 use serde_json::json;
 
-use crate::program::cli::TenantCreateArgs;
+use crate::program::cli::{TenantCreateArgs, TenantInviteArgs};
 use crate::program::database::Database;
 use crate::program::failure::Failure;
 use crate::program::output::{self, Format};
+use crate::program::{keys, users};
 
 /// Tenants whose slugs are compared with a mistyped one.
 const MOST_COMPARED: usize = 1_000;
@@ -16,6 +17,11 @@ const MOST_NAMED: usize = 5;
 
 /// Makes a tenant and its owner.
 pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Result<(), Failure> {
+    let (password, given) = if args.password_stdin {
+        (users::password_from_stdin()?, true)
+    } else {
+        (users::made_up_password()?, false)
+    };
     let crm = database.open_or_create().await?;
     let new = NewTenant {
         name: args.name,
@@ -24,7 +30,8 @@ pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Resul
         owner_email: args.owner,
         owner_name: None,
     };
-    let created = crm.system("tenant create on the command line")?.create_tenant(new).await;
+    let system = crm.system("tenant create on the command line")?;
+    let created = system.create_tenant(new).await;
     let (tenant, owner) = created.map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
             Failure::Failed(format!("{}; choose another by --slug", error.message()))
@@ -32,18 +39,48 @@ pub(crate) async fn create(database: &Database, args: TenantCreateArgs) -> Resul
             Failure::of_option(error, option_of)
         }
     })?;
+    // A password that is refused must not leave the owner without one, and without being told.
+    if let Err(error) = system.set_password(tenant.id, owner.id, &password).await {
+        return Err(Failure::Failed(format!(
+            "the tenant `{}` is made, but its owner has no password yet: {error}; `crm-http user reset \
+             --tenant {} {}` makes an invitation",
+            tenant.slug, tenant.slug, owner.email
+        )));
+    }
+    let owner = system.session(tenant.id).await?.users().get(owner.id).await?;
+    let told = (!given).then(|| password.reveal());
     match args.output.format() {
-        Format::Json => output::json(&json!({ "tenant": tenant, "user": owner })),
-        Format::Table => output::table(
-            ["tenant", "name", "tenant id", "owner", "owner id"],
-            [[
-                tenant.slug.to_string(),
-                tenant.name,
-                tenant.id.to_string(),
-                owner.email.to_string(),
-                owner.id.to_string(),
-            ]],
-        ),
+        Format::Json => output::json(&json!({ "tenant": tenant, "user": owner, "password": told })),
+        Format::Table => {
+            output::table(
+                ["tenant", "name", "tenant id", "owner", "owner id"],
+                [[
+                    tenant.slug.to_string(),
+                    tenant.name,
+                    tenant.id.to_string(),
+                    owner.email.to_string(),
+                    owner.id.to_string(),
+                ]],
+            )?;
+            match told {
+                Some(password) => {
+                    output::text_lines(&format!("\nthe owner's password: {password}"))
+                }
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Makes an invitation to register.
+pub(crate) async fn invite(database: &Database, args: TenantInviteArgs) -> Result<(), Failure> {
+    let keys = keys::read_or_make(database, &args.token)?;
+    let crm = database.builder().await?.key_ring(keys.ring).build()?;
+    let system = crm.system("tenant invite on the command line")?;
+    let invitation = system.registration_invitation(args.valid_for)?;
+    match args.output.format() {
+        Format::Json => output::json(&json!({ "invitation": invitation.reveal() })),
+        Format::Table => output::text_lines(invitation.reveal()),
     }
 }
 

@@ -1,0 +1,100 @@
+//! Whom an account with a provider belongs to.
+
+use std::time::Duration;
+
+use crm_core::identity::{Secret, UserStatus};
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, parameter};
+use crate::fake::CLIENT_SECRET;
+use crate::host::OWNER;
+use crate::scene::{ADA, Scene};
+
+#[tokio::test]
+async fn a_link_holds_when_the_address_changes() {
+    let mut scene = Scene::new().await;
+    assert_eq!(scene.sign_in().await.signed_in(), ADA);
+    for person in [
+        json!({ "sub": "4711", "email": OWNER, "email_verified": true }),
+        json!({ "sub": "4711", "email": ADA, "email_verified": false }),
+        json!({ "sub": "4711" }),
+    ] {
+        scene.fake.now(|plan| {
+            plan.person = person;
+            plan.user_info = json!({ "sub": "4711" });
+        });
+        assert_eq!(scene.sign_in().await.signed_in(), ADA);
+    }
+    assert_eq!(scene.host.links(ADA).await, 1);
+}
+
+/// An address that has been given to somebody else at the provider does not give them the user.
+#[tokio::test]
+async fn a_second_account_of_the_provider_is_not_linked() {
+    let mut scene = Scene::new().await;
+    assert_eq!(scene.sign_in().await.signed_in(), ADA);
+    scene.fake.now(|plan| plan.person["sub"] = "4712".into());
+    scene.sign_in().await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn an_address_is_known_however_it_is_written() {
+    let mut scene = Scene::new().await;
+    scene.fake.now(|plan| plan.person["email"] = "Ada@ACME.example".into());
+    assert_eq!(scene.sign_in().await.signed_in(), ADA);
+}
+
+#[tokio::test]
+async fn an_unverified_address_says_nothing() {
+    for verified in [json!(false), Value::Null] {
+        let mut scene = Scene::new().await;
+        scene.fake.now(|plan| plan.person["email_verified"] = verified);
+        scene.sign_in().await.refused(401, "unauthenticated");
+        assert_eq!(scene.host.user(ADA).await.unwrap().status, UserStatus::Invited);
+    }
+}
+
+#[tokio::test]
+async fn a_subdomain_is_another_domain() {
+    let mut scene = Scene::new().await;
+    scene.host.joined_by(&["partner.example"]).await;
+    let login = format!("{}?tenant=acme", scene.host.login("fake"));
+    for (email, comes_in) in [
+        ("new@sub.partner.example", false),
+        ("new@partner.example.evil.example", false),
+        ("new@partner.example", true),
+    ] {
+        scene.fake.now(|plan| {
+            plan.person = json!({ "sub": email, "email": email, "email_verified": true });
+        });
+        let page = scene.browser.get(&login).await;
+        let back = scene.browser.get(page.to()).await;
+        let page = scene.browser.get(back.to()).await;
+        if comes_in {
+            assert_eq!(page.signed_in(), email);
+        } else {
+            page.refused(401, "unauthenticated");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_for_tokens_is_good_for_a_minute() {
+    for (waits, comes_in) in [(59, true), (60, false)] {
+        let mut scene = Scene::with(|provider| {
+            let to = "https://app.example/signed-in".parse().unwrap();
+            provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to).unwrap()
+        })
+        .await;
+        let page = scene.sign_in().await;
+        let code = json!({ "code": parameter(page.to(), "code").unwrap() });
+        scene.later(Duration::from_secs(waits));
+        let url = format!("{}/auth/oidc/token", scene.host.url);
+        let page = Browser::new().post_json(&url, &code).await;
+        if comes_in {
+            assert_eq!(page.signed_in(), ADA);
+        } else {
+            page.refused(401, "unauthenticated");
+        }
+    }
+}
