@@ -13,7 +13,7 @@ use crm_core::memory::MemoryStore;
 use crm_core::ports::{Clock, Store};
 use crm_core::tenancy::{NewTenant, Tenant};
 use crm_core::{Crm, Role, Session, Timestamp};
-use crm_http::{Config, Registrations, router};
+use crm_http::{Config, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -104,7 +104,6 @@ impl Server {
         let clock = TestClock(Arc::new(AtomicI64::new(start.as_micros())));
         let crm = Crm::builder(store).clock(clock.clone()).build().unwrap();
         let mut config = Config::default();
-        config.registrations = Registrations::Open;
         config.per_caller = None;
         config.per_address = None;
         Server { crm: crm.clone(), clock, router: router(crm, config) }
