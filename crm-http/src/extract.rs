@@ -141,6 +141,13 @@ impl OperationInput for Public {
     fn operation_input(_: &mut GenContext, operation: &mut Operation) {
         operation.security = vec![indexmap::IndexMap::new()];
     }
+
+    fn inferred_early_responses(
+        _: &mut GenContext,
+        _: &mut Operation,
+    ) -> Vec<(Option<u16>, ResponseDoc)> {
+        problem_responses(&[429])
+    }
 }
 
 /// The id in the path. What is no id names nothing.

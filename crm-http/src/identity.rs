@@ -29,6 +29,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "register",
+                    &[403, 409],
                     "Make a tenant and its owner",
                     "403 where the operator makes the tenants; 409 `already_exists` where \
                      somebody took the name at the same moment; 422 with one entry for each \
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "accept_invitation",
+                    &[401, 409],
                     "Come in by an invitation",
                     "Sets the password. 401 for an invitation that is none, is used up or over; \
                      422 for a weak password; 429 after too many.",
@@ -56,6 +58,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "sign_in",
+                    &[401, 409],
                     "Sign in with a password",
                     "401 for an unknown address, a wrong password and a disabled user alike, \
                      `second_factor_required` where a code is missing; 409 `conflict` where \
@@ -70,6 +73,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "refresh_tokens",
+                    &[401],
                     "Take the next pair of tokens",
                     "401 for a token that is none or is over; `token_reused` for one that was \
                      used before, which ends all that came from its sign-in.",
@@ -80,14 +84,26 @@ pub(crate) fn routes() -> ApiRouter<App> {
             "/auth/logout",
             post_with(
                 logout,
-                about(IDENTITY, "sign_out", "Sign out", "The access token stops working at once."),
+                about(
+                    IDENTITY,
+                    "sign_out",
+                    &[],
+                    "Sign out",
+                    "The access token stops working at once.",
+                ),
             ),
         )
         .api_route(
             "/auth/me",
             get_with(
                 me,
-                about(IDENTITY, "get_me", "Say who is signed in", "With all that they may do."),
+                about(
+                    IDENTITY,
+                    "get_me",
+                    &[],
+                    "Say who is signed in",
+                    "With all that they may do.",
+                ),
             ),
         )
         .api_route(
@@ -97,6 +113,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "change_password",
+                    &[409],
                     "Change the password",
                     "All other sessions end. 422 where the current password is wrong or the new \
                      one is weak; 429 after too many wrong attempts.",
@@ -110,6 +127,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "step_up",
+                    &[409],
                     "Prove again who one is",
                     "What asks for a fresh proof is then allowed for a while. 401 or 422 for a \
                      wrong password or code; 429 after too many.",
@@ -123,6 +141,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "begin_totp",
+                    &[409],
                     "Begin a second factor",
                     "It is in force when a code is confirmed. 403 `step_up_required` where the \
                      sign-in is not fresh; 409 where there is one already.",
@@ -133,6 +152,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "remove_totp",
+                    &[409],
                     "Go without a second factor",
                     "401 or 422 for a wrong password or code, or a password that is too short to \
                      be the only factor; 409 where there is no second factor; 429 after too many.",
@@ -146,6 +166,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "confirm_totp",
+                    &[409],
                     "Confirm the second factor by a code",
                     "The recovery codes are in this reply and in no other. 401 or 422 for a wrong \
                      code; 409 where none was begun; 429 after too many.",
@@ -159,6 +180,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "new_recovery_codes",
+                    &[409],
                     "Take new recovery codes",
                     "The old ones are of no use any more. 401 or 422 for a wrong code; 409 where \
                      there is no second factor; 429 after too many.",
@@ -172,6 +194,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "list_sessions",
+                    &[],
                     "List one's own sessions",
                     "Those that have not ended, oldest first.",
                 ),
@@ -184,6 +207,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     IDENTITY,
                     "end_session",
+                    &[],
                     "End one of one's own sessions",
                     "404 where the caller has no such session.",
                 ),

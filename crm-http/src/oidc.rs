@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 use crate::App;
 use crate::extract::{Body, NoParams, Params, Public};
+use crate::openapi::{Section, about};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use provider::RoundTrip;
@@ -42,34 +43,47 @@ pub(crate) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
         .api_route(
             "/auth/oidc/{provider}/login",
-            get_with(login, |op| {
-                op.id("oidc_login")
-                    .tag("identity")
-                    .summary("Go to a provider of identities")
-                    .description("Sends the browser to the provider, which sends it back to `callback`.")
-            }),
+            get_with(
+                login,
+                about(
+                    Section::Identity,
+                    "oidc_login",
+                    &[404],
+                    "Go to a provider of identities",
+                    "Sends the browser to the provider, which sends it back to `callback`. 404 where the \
+                     operator has set up no such provider; 503 where the provider does not answer.",
+                ),
+            ),
         )
         .api_route(
             "/auth/oidc/{provider}/callback",
-            get_with(callback, |op| {
-                op.id("oidc_callback")
-                    .tag("identity")
-                    .summary("Come back from a provider of identities")
-                    .description(
-                        "Signs in who the provider vouches for: by a linked account, else by a verified \
-                         e-mail address. Replies with tokens, or, where the operator has set an address \
-                         to return to, sends the browser there with a one-time `code`.",
-                    )
-            }),
+            get_with(
+                callback,
+                about(
+                    Section::Identity,
+                    "oidc_callback",
+                    &[401, 403, 404, 409],
+                    "Come back from a provider of identities",
+                    "Signs in who the provider vouches for: by a linked account, else by a verified \
+                     e-mail address. Replies with tokens, or, where the operator has set an address to \
+                     return to, sends the browser there with a one-time `code`. 401 where the sign-in was \
+                     not begun in this browser or nobody is let in; 404 where there is no such provider.",
+                ),
+            ),
         )
         .api_route(
             "/auth/oidc/token",
-            post_with(exchange, |op| {
-                op.id("oidc_exchange_code")
-                    .tag("identity")
-                    .summary("Exchange a one-time code for tokens")
-                    .description("The code that `callback` sent the browser with; good for a minute, once.")
-            }),
+            post_with(
+                exchange,
+                about(
+                    Section::Identity,
+                    "oidc_exchange_code",
+                    &[401],
+                    "Exchange a one-time code for tokens",
+                    "The code that `callback` sent the browser with; good for a minute, once. 401 for any \
+                     other.",
+                ),
+            ),
         )
 }
 

@@ -179,14 +179,28 @@ impl Section {
     }
 }
 
-/// Says what an operation is called, what it does, and what can go wrong with it.
+/// Says what an operation is called, what it does, and what can go wrong with it: in words, and the
+/// statuses that its extractors do not bring.
 pub(crate) fn about(
     section: Section,
     id: &'static str,
+    refusals: &'static [u16],
     summary: &'static str,
     description: &'static str,
 ) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
-    move |operation| operation.id(id).tag(section.name()).summary(summary).description(description)
+    move |operation| {
+        let mut operation =
+            operation.id(id).tag(section.name()).summary(summary).description(description);
+        let responses = operation.inner_mut().responses.get_or_insert_default();
+        for (status, response) in problem_responses(refusals) {
+            if let Some(status) = status.map(aide::openapi::StatusCode::Code) {
+                responses.responses.entry(status).or_insert(ReferenceOr::Item(response));
+            }
+        }
+        // Statuses in their order, whatever brought them.
+        responses.responses.sort_by_key(|status, _| status.to_string());
+        operation
+    }
 }
 
 /// Says that an operation needs somebody who may do `action`.

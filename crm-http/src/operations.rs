@@ -34,7 +34,13 @@ pub(crate) fn routes() -> ApiRouter<App> {
             "/health/live",
             get_with(
                 live,
-                about(OPERATIONS, "get_liveness", "Whether the server runs", "Asks nothing else."),
+                about(
+                    OPERATIONS,
+                    "get_liveness",
+                    &[],
+                    "Whether the server runs",
+                    "Asks nothing else.",
+                ),
             ),
         )
         .api_route(
@@ -44,6 +50,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     OPERATIONS,
                     "get_readiness",
+                    &[],
                     "Whether the server and what it needs are ready",
                     "503 where something that it needs does not answer; `checks` says what.",
                 ),
@@ -56,6 +63,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 about(
                     OPERATIONS,
                     "get_key_set",
+                    &[],
                     "The public keys of access tokens",
                     "A JWK set (RFC 7517), for other services that verify access tokens.",
                 ),

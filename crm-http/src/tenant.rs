@@ -18,7 +18,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
             get,
             about(
                 Section::Tenant,
-                "get_tenant",
+                "get_tenant", &[],
                 "Get the tenant",
                 "304 where `If-None-Match` names its version.",
             ),
@@ -27,7 +27,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
             update,
             about(
                 Section::Tenant,
-                "update_tenant",
+                "update_tenant", &[],
                 "Change the tenant's settings",
                 "A merge patch. 403 `step_up_required` where the sign-in is not fresh; 412 where `If-Match` \
                  names another version; 422 with one entry for each refused value.",

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     USERS,
-                    "create_user",
+                    "create_user", &[],
                     "Invite a user",
                     "`invitation`, which lets them in, is in this reply and in no other. 403 for a role above the caller's own; 409 `already_exists` where the address is \
                      taken; 422 with one entry for each refused value.",
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list,
                 about(
                     USERS,
-                    "list_users",
+                    "list_users", &[],
                     "List users",
                     "In the order in which they were made. 400 `invalid_cursor` for a cursor of another \
                      list.",
@@ -49,7 +49,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 get,
                 about(
                     USERS,
-                    "get_user",
+                    "get_user", &[],
                     "Get a user",
                     "304 where `If-None-Match` names the version; 404 where there is no such user in the \
                      tenant.",
@@ -59,7 +59,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 update,
                 about(
                     USERS,
-                    "update_user",
+                    "update_user", &[409],
                     "Change a user's name, role or status",
                     "A merge patch. 403 for a user or a role above the caller's own; 404; 409 `conflict` \
                      where people would change their own role or status; 412 where `If-Match` names \
@@ -73,7 +73,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 invite_again,
                 about(
                     USERS,
-                    "invite_user_again",
+                    "invite_user_again", &[],
                     "Invite a user again",
                     "Their password and second factor are of no use any more, and all their sessions end. 403 \
                      for a user above the caller; 404; 409 `conflict` for oneself and for a disabled user.",

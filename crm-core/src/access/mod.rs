@@ -199,6 +199,13 @@ impl<A: Action> Permit<A> {
     }
 }
 
+impl Permit<ImportContacts> {
+    /// To import is to make and change contacts and companies by a file: who may, may do that in it.
+    pub(crate) fn within<A: Action>(&self) -> Permit<A> {
+        Permit { scope: self.scope.clone(), action: PhantomData }
+    }
+}
+
 /// Allows or forbids `A` by the scope's role.
 ///
 /// # Errors

@@ -206,11 +206,11 @@ impl<'s> Contacts<'s> {
 
 impl<'s> Import<'s> {
     fn begin(session: &'s Session, options: ImportOptions) -> Result<Self> {
-        session.authorize::<ImportContacts>()?;
+        let permit = session.authorize::<ImportContacts>()?;
         let permits = Permits {
-            create: session.authorize()?,
-            update: session.authorize()?,
-            companies: session.authorize()?,
+            create: permit.within(),
+            update: permit.within(),
+            companies: permit.within(),
         };
         let input = match options.format {
             Some(format) => Reading::Records(RecordReader::new(format, options.read.clone())?),

@@ -34,6 +34,18 @@ pub(super) fn joined(mut document: Value, mut replies: Map<String, Value>) -> Va
         all.entry(name).or_insert(schema);
     }
     all.sort_keys();
+    // What only parameters are made of is written where they are.
+    loop {
+        let used: BTreeSet<String> = all
+            .keys()
+            .filter(|name| refers(&document, name) || all.values().any(|of| refers(of, name)))
+            .cloned()
+            .collect();
+        if used.len() == all.len() {
+            break;
+        }
+        all.retain(|name, _| used.contains(name));
+    }
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
         components.insert("schemas".to_owned(), Value::Object(all));
     }

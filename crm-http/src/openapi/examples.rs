@@ -10,7 +10,7 @@ const SECRET: &str = "crmk_AY9MLnsafD2eT1prfI2eDwGPTC57Gnw9nk9aa3yNng8";
 
 /// The example of the body with this schema.
 pub(super) fn of(name: &str) -> Option<Value> {
-    if let Some(item) = name.strip_prefix("PageOf_") {
+    if let Some(item) = name.strip_prefix("PageOf_for_") {
         return Some(json!({ "items": [of(item)?], "next_cursor": null }));
     }
     Some(match name {
