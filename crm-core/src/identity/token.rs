@@ -120,8 +120,8 @@ impl TokenKey {
             TokenAlgorithm::Rs256 => EncodingKey::from_rsa_der(pkcs8.get(26..).unwrap_or_default()),
         };
         let mut public =
-            Jwk::from_encoding_key(&signing, algorithm.of_jwt()).map_err(&invalid)?;
-        let verifying = DecodingKey::from_jwk(&public).map_err(invalid)?;
+            Jwk::from_encoding_key(&signing, algorithm.of_jwt()).map_err(|error| invalid(error))?;
+        let verifying = DecodingKey::from_jwk(&public).map_err(|error| invalid(error))?;
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(Error::internal)?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
