@@ -54,6 +54,8 @@ cases! {
             ("tenant.created", session.scope().tenant().into(), vec![]),
             ("user.created", written[1].resource, vec![]),
             ("user.created", agent.into(), vec![]),
+            ("user.secured", agent.into(), vec!["invitation"]),
+            ("user.updated", agent.into(), vec!["status"]),
             ("contact.created", ada.id.into(), vec![]),
             ("contact.updated", ada.id.into(), vec!["first_name", "display_name", "tags"]),
             ("contact.deleted", ada.id.into(), vec![]),
@@ -71,7 +73,7 @@ cases! {
             })
             .collect();
         assert_eq!(found, expected);
-        let (first, last) = (&written[3], &written[10]);
+        let (first, last) = (&written[5], &written[12]);
         assert_eq!(first.actor, colleague.scope().actor(), "the user's doing");
         assert_eq!(first.request_id, *colleague.scope().request_id());
         assert_eq!(first.at, ada.created_at);

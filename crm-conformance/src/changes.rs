@@ -265,7 +265,7 @@ cases! {
         let company_id = Some(there.companies().create(new).await.unwrap().id);
         let email = "agent@example.com".to_owned();
         let new = NewUser { email, full_name: None, role: Role::Agent };
-        let owner_id = Some(there.users().create(new).await.unwrap().id);
+        let owner_id = Some(there.users().create(new).await.unwrap().user.id);
         here.contacts().create(person(1)).await.unwrap();
         let before = snapshot(&*env.store, here.scope()).await.unwrap();
         for new in

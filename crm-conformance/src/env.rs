@@ -6,10 +6,14 @@ use std::sync::Arc;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
-use crm_core::identity::{Arrival, Identity, NewUser, PasswordSignIn, Registration};
+use crm_core::identity::{
+    Arrival, Identity, NewUser, PasswordSignIn, Registration, UserPatch, UserStatus,
+};
 use crm_core::ports::Store;
 use crm_core::tenancy::{NewTenant, System};
-use crm_core::{Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session};
+use crm_core::{
+    Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session, UserId,
+};
 
 use crate::clock::{SeededRandomness, TestClock};
 use crate::factory::{Factory, Fresh};
@@ -60,7 +64,8 @@ impl Env {
     pub(crate) async fn colleague(&self, session: &Session, name: &str, role: Role) -> Session {
         let email = format!("{name}@colleagues.example");
         let new = NewUser { email, full_name: Some(name.to_owned()), role };
-        let user = session.users().create(new).await.unwrap();
+        let user = session.users().create(new).await.unwrap().user;
+        activate(session, user.id).await.unwrap();
         let principal = Principal::User { tenant: session.scope().tenant(), user: user.id };
         self.crm.session(principal).await.unwrap()
     }
@@ -83,6 +88,12 @@ impl Env {
     }
 }
 
+/// Lets a user work who was only invited.
+pub(crate) async fn activate(session: &Session, user: UserId) -> Result<()> {
+    let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+    session.users().update(user, active, None).await.map(drop)
+}
+
 pub(crate) fn identity(crm: &Crm, user_agent: &str) -> Identity {
     crm.identity(Arrival {
         request_id: crm.new_request_id().unwrap(),
@@ -99,13 +110,14 @@ pub(crate) fn registration(company_name: &str) -> Registration {
         email: format!("ada@{company_name}.example"),
         password: PASSWORD.into(),
         default_region: None,
+        invitation: None,
     }
 }
 
 /// How the owner of a [`registration`] signs in.
 pub(crate) fn sign_in(company_name: &str) -> PasswordSignIn {
     let email = format!("ada@{company_name}.example");
-    PasswordSignIn { email, password: PASSWORD.into(), tenant: None }
+    PasswordSignIn { email, password: PASSWORD.into(), tenant: None, code: None }
 }
 
 const PASSWORD: &str = "tangerine ledger boat";

@@ -28,7 +28,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     ACTIVITIES,
-                    "logActivity",
+                    "log_activity",
                     "Log what happened with a contact",
                     "404 where there is no such contact in use; 422 for a kind that only the CRM writes, \
                      or data of another shape than its kind's.",
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list,
                 about(
                     ACTIVITIES,
-                    "listActivities",
+                    "list_activities",
                     "List activities",
                     "Newest first; all filters must hold. 400 `malformed` where the time ends before it \
                      begins, `invalid_cursor` for a cursor of another list.",
@@ -51,7 +51,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 stats,
                 about(
                     ACTIVITIES,
-                    "countActivities",
+                    "count_activities",
                     "Count activities",
                     "By kind, user or day, in the order of the keys. 400 `malformed` where the time ends \
                      before it begins.",
@@ -64,7 +64,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 get,
                 about(
                     ACTIVITIES,
-                    "getActivity",
+                    "get_activity",
                     "Get an activity",
                     "404 where there is no such activity in the tenant.",
                 ),

@@ -24,7 +24,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     API_KEYS,
-                    "createApiKey",
+                    "create_api_key",
                     "Make an API key",
                     "`secret` is in this reply and in no other. 403 for a role above the caller's own, \
                      `step_up_required` where the sign-in is not fresh; 422 with one entry for each \
@@ -35,7 +35,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list,
                 about(
                     API_KEYS,
-                    "listApiKeys",
+                    "list_api_keys",
                     "List API keys",
                     "In the order in which they were made, also those that are revoked or over. 400 \
                      `invalid_cursor` for a cursor of another list.",
@@ -48,7 +48,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 revoke,
                 about(
                     API_KEYS,
-                    "revokeApiKey",
+                    "revoke_api_key",
                     "Revoke an API key",
                     "At once and for ever. 403 `step_up_required` where the sign-in is not fresh; 404 \
                      where there is no such key in the tenant.",

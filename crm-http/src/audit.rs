@@ -21,7 +21,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
             list,
             about(
                 Section::Audit,
-                "listAuditEntries",
+                "list_audit_entries",
                 "List who did what",
                 "Newest first. 400 `malformed` for a `resource` that cannot be read, `invalid_cursor` for \
                  a cursor of another list.",

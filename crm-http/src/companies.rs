@@ -26,7 +26,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     COMPANIES,
-                    "createCompany",
+                    "create_company",
                     "Make a company",
                     "409 `already_exists` with `existing_id` where its name or domain is taken; 422 with \
                      one entry for each refused value.",
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list,
                 about(
                     COMPANIES,
-                    "listCompanies",
+                    "list_companies",
                     "List companies",
                     "In the order in which they were made. 400 `invalid_cursor` for a cursor of another \
                      list.",
@@ -49,7 +49,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 get,
                 about(
                     COMPANIES,
-                    "getCompany",
+                    "get_company",
                     "Get a company",
                     "304 where `If-None-Match` names its version; 404 where there is no such company in \
                      the tenant.",
@@ -59,7 +59,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 update,
                 about(
                     COMPANIES,
-                    "updateCompany",
+                    "update_company",
                     "Change a company",
                     "A merge patch. 404; 409 `already_exists` where the name or the domain is taken; 412 \
                      where `If-Match` names another version; 422 with one entry for each refused value.",

@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     CONTACTS,
-                    "createContact",
+                    "create_contact",
                     "Make a contact",
                     "422 with one entry for each refused value. 409 `already_exists` with `existing_id` \
                      where a live contact has one of its e-mails, unless `on_conflict=update`.",
@@ -46,7 +46,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list::list,
                 about(
                     CONTACTS,
-                    "listContacts",
+                    "list_contacts",
                     "List contacts",
                     "All filters must hold. 400 `unknown_parameter` for a filter or sort that there is \
                      not, `malformed` for one that cannot be read, `invalid_cursor` for a cursor of \
@@ -60,7 +60,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list::search,
                 about(
                     CONTACTS,
-                    "searchContacts",
+                    "search_contacts",
                     "Search contacts",
                     "Over names, e-mails, phones and companies; typing mistakes are forgiven. 400 \
                      `invalid_cursor` for a cursor of another search.",
@@ -73,7 +73,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 import::import,
                 about(
                     CONTACTS,
-                    "importContacts",
+                    "import_contacts",
                     "Import contacts from a file",
                     "The body is the file, of any size. A bad row is counted and explained; the good \
                      ones are kept. 415 for another format; 422 where the file as a whole cannot be read.",
@@ -86,7 +86,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 export::export,
                 about(
                     CONTACTS,
-                    "exportContacts",
+                    "export_contacts",
                     "Export all contacts to a file",
                     "The file comes as it is written. Where storage fails on the way, the connection \
                      ends before the file does.",
@@ -99,7 +99,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 get,
                 about(
                     CONTACTS,
-                    "getContact",
+                    "get_contact",
                     "Get a contact",
                     "In use or deleted. 304 where `If-None-Match` names its version; 404 where there is \
                      no such contact in the tenant.",
@@ -109,7 +109,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 update,
                 about(
                     CONTACTS,
-                    "updateContact",
+                    "update_contact",
                     "Change a contact",
                     "A merge patch: absent fields stay, `null` clears. 404; 409 `conflict` where it is \
                      deleted, `already_exists` where another has one of its e-mails; 412 where `If-Match` \
@@ -120,7 +120,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 delete,
                 about(
                     CONTACTS,
-                    "deleteContact",
+                    "delete_contact",
                     "Take a contact out of use",
                     "Its e-mails are free at once, and it can be restored. 404; 409 `conflict` where it \
                      is deleted already; 412 where `If-Match` names another version.",
@@ -133,7 +133,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 restore,
                 about(
                     CONTACTS,
-                    "restoreContact",
+                    "restore_contact",
                     "Bring a deleted contact back",
                     "404; 409 `conflict` where it is not deleted, `already_exists` with `existing_id` \
                      where one of its e-mails has been taken.",
@@ -146,7 +146,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 timeline,
                 about(
                     CONTACTS,
-                    "listContactActivities",
+                    "list_contact_activities",
                     "List a contact's timeline",
                     "Newest first. 404 where there is no such contact in the tenant.",
                 ),

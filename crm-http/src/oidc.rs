@@ -26,8 +26,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::App;
-use crate::extract::{Body, Params, Public};
+use crate::extract::{Body, NoParams, Params, Public};
 use crate::problem::Problem;
+use crate::reply::Reply;
 use provider::RoundTrip;
 
 /// How long somebody may take at the provider.
@@ -74,6 +75,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
 
 /// The provider, by its name in the path.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 struct Named {
     /// The provider's name.
     provider: String,
@@ -195,8 +197,12 @@ struct Exchange {
     code: Secret,
 }
 
-async fn exchange(public: Public, body: Body<Exchange>) -> Result<Json<SignedIn>, Problem> {
-    Ok(Json(public.identity.exchange_code(&body.value.code).await?))
+async fn exchange(
+    public: Public,
+    _: NoParams,
+    body: Body<Exchange>,
+) -> Result<Reply<SignedIn>, Problem> {
+    Ok(Reply(public.identity.exchange_code(&body.value.code).await?))
 }
 
 fn provider(app: &App, name: &str) -> Result<Arc<OidcProvider>, Error> {
@@ -297,7 +303,7 @@ impl OperationOutput for Arrived {
         ctx: &mut GenContext,
         operation: &mut Operation,
     ) -> Vec<(Option<u16>, ResponseDoc)> {
-        let mut responses = Json::<SignedIn>::inferred_responses(ctx, operation);
+        let mut responses = Reply::<SignedIn>::inferred_responses(ctx, operation);
         responses.extend(Redirect::inferred_responses(ctx, operation));
         responses
     }

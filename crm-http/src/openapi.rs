@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use aide::axum::ApiRouter;
 use aide::generate::GenContext;
 use aide::openapi::{
-    Header, HeaderStyle, Info, MediaType, OpenApi, Operation, ParameterSchemaOrContent,
+    Header, HeaderStyle, Info, License, MediaType, OpenApi, Operation, ParameterSchemaOrContent,
     ReferenceOr, Response, SchemaObject, SecurityScheme, Server, Tag,
 };
 use aide::transform::TransformOperation;
@@ -38,6 +38,7 @@ thread_local! {
 fn for_requests() -> SchemaGenerator {
     SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = OF_REQUESTS.into())
+        .with_transform(NoNulls)
         .into_generator()
 }
 
@@ -47,6 +48,20 @@ fn for_replies() -> SchemaGenerator {
         .with_transform(Closed)
         .for_serialize()
         .into_generator()
+}
+
+/// That a field may be absent is said by `required`; a default of `null` says it again, and makes
+/// generators of clients take the field for one that is always there.
+#[derive(Debug, Clone)]
+struct NoNulls;
+
+impl Transform for NoNulls {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        if schema.get("default").is_some_and(Value::is_null) {
+            schema.remove("default");
+        }
+    }
 }
 
 /// A reply has the fields that it documents and no others.
@@ -81,11 +96,16 @@ pub(crate) fn finish(routes: impl FnOnce() -> ApiRouter<App>) -> (Router<App>, V
             title: "crm-http".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             description: Some(ABOUT.to_owned()),
+            license: Some(License {
+                name: env!("CARGO_PKG_LICENSE").to_owned(),
+                identifier: Some(env!("CARGO_PKG_LICENSE").to_owned()),
+                ..License::default()
+            }),
             ..Info::default()
         },
+        tags: Section::ALL.iter().map(|section| section.tag()).collect(),
         // Relative to where the document lies, so that it is right under any prefix.
         servers: vec![Server { url: ".".to_owned(), ..Server::default() }],
-        tags: Section::ALL.iter().map(|section| section.tag()).collect(),
         ..OpenApi::default()
     };
     let routes = routes().finish_api_with(&mut document, |api| {
@@ -119,6 +139,7 @@ pub(crate) enum Section {
     ApiKeys,
     Tenant,
     Audit,
+    Operations,
 }
 
 impl Section {
@@ -131,6 +152,7 @@ impl Section {
         Section::ApiKeys,
         Section::Tenant,
         Section::Audit,
+        Section::Operations,
     ];
 
     const fn name(self) -> &'static str {
@@ -147,6 +169,7 @@ impl Section {
             Section::ApiKeys => ("api-keys", "How programs come in."),
             Section::Tenant => ("tenant", "The tenant itself."),
             Section::Audit => ("audit", "Who did what to which record."),
+            Section::Operations => ("operations", "What operators and other services ask."),
         }
     }
 

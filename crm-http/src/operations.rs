@@ -17,24 +17,49 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::extract::Public;
+use crate::extract::{NoParams, Public};
+use crate::openapi::{Section, about, reply};
 use crate::request::Began;
 use crate::{App, Config, docs};
 
 /// How long a dependency may take to answer whether it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+const OPERATIONS: Section = Section::Operations;
+
 /// The routes that the OpenAPI document describes.
 pub(crate) fn routes() -> ApiRouter<App> {
     ApiRouter::new()
-        .api_route("/health/live", get_with(live, |op| op.summary("Whether the server runs")))
+        .api_route(
+            "/health/live",
+            get_with(
+                live,
+                about(OPERATIONS, "get_liveness", "Whether the server runs", "Asks nothing else."),
+            ),
+        )
         .api_route(
             "/health/ready",
-            get_with(ready, |op| op.summary("Whether the server and what it needs are ready")),
+            get_with(
+                ready,
+                about(
+                    OPERATIONS,
+                    "get_readiness",
+                    "Whether the server and what it needs are ready",
+                    "503 where something that it needs does not answer; `checks` says what.",
+                ),
+            ),
         )
         .api_route(
             "/.well-known/jwks.json",
-            get_with(key_set, |op| op.summary("The public keys of access tokens (RFC 7517)")),
+            get_with(
+                key_set,
+                about(
+                    OPERATIONS,
+                    "get_key_set",
+                    "The public keys of access tokens",
+                    "A JWK set (RFC 7517), for other services that verify access tokens.",
+                ),
+            ),
         )
 }
 
@@ -97,21 +122,19 @@ impl OperationOutput for Health {
     type Inner = Health;
 
     fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
+        _: &mut GenContext,
+        _: &mut Operation,
     ) -> Vec<(Option<u16>, ResponseDoc)> {
-        let of_health = Json::<Health>::operation_response(ctx, operation).unwrap_or_default();
-        let described =
-            |text: &str| ResponseDoc { description: text.to_owned(), ..of_health.clone() };
+        let described = |text| reply::<Health>(text, &[]);
         vec![(Some(200), described("It works.")), (Some(503), described("It does not."))]
     }
 }
 
-async fn live(_: Public) -> Health {
+async fn live(_: Public, _: NoParams) -> Health {
     Health { status: Status::Ok, checks: Vec::new() }
 }
 
-async fn ready(_: Public, State(app): State<App>) -> Health {
+async fn ready(_: Public, _: NoParams, State(app): State<App>) -> Health {
     let began = Began::now();
     let status = match tokio::time::timeout(PATIENCE, app.crm.check()).await {
         Ok(Ok(())) => Status::Ok,
@@ -148,14 +171,14 @@ impl OperationOutput for KeySetReply {
     type Inner = KeySet;
 
     fn inferred_responses(
-        ctx: &mut GenContext,
-        operation: &mut Operation,
+        _: &mut GenContext,
+        _: &mut Operation,
     ) -> Vec<(Option<u16>, ResponseDoc)> {
-        Json::<KeySet>::inferred_responses(ctx, operation)
+        vec![(Some(200), reply::<KeySet>("The keys.", &[]))]
     }
 }
 
-async fn key_set(_: Public, State(app): State<App>) -> KeySetReply {
+async fn key_set(_: Public, _: NoParams, State(app): State<App>) -> KeySetReply {
     let kept = [(CACHE_CONTROL, "public, max-age=300")];
     KeySetReply((kept, Json(app.crm.key_set())).into_response())
 }

@@ -217,7 +217,13 @@ impl<T: JsonSchema> OperationOutput for CreatedOrUpdated<T> {
 }
 
 /// 200 with what a request did once.
-pub(crate) struct DoneOnce<T>(pub(crate) Made, pub(crate) PhantomData<fn() -> T>);
+pub(crate) struct DoneOnce<T>(Made, PhantomData<fn() -> T>);
+
+impl<T> DoneOnce<T> {
+    pub(crate) fn of(made: Made) -> Self {
+        DoneOnce(made, PhantomData)
+    }
+}
 
 impl<T> IntoResponse for DoneOnce<T> {
     fn into_response(self) -> Response {

@@ -4,7 +4,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::OriginalUri;
 use crm_core::access::{ManageUsers, ReadUsers};
-use crm_core::identity::{NewUser, User, UserPatch};
+use crm_core::identity::{CreatedUser, NewUser, User, UserPatch};
 use crm_core::{PageOf, Session, UserKind};
 
 use crate::App;
@@ -14,7 +14,7 @@ use crate::extract::{
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
-use crate::reply::{Created, Fresh, Reply, Versioned};
+use crate::reply::{Created, DoneOnce, Fresh, Reply, Versioned};
 
 const USERS: Section = Section::Users;
 
@@ -26,9 +26,9 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 create,
                 about(
                     USERS,
-                    "createUser",
-                    "Make a user",
-                    "403 for a role above the caller's own; 409 `already_exists` where the address is \
+                    "create_user",
+                    "Invite a user",
+                    "`invitation`, which lets them in, is in this reply and in no other. 403 for a role above the caller's own; 409 `already_exists` where the address is \
                      taken; 422 with one entry for each refused value.",
                 ),
             )
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 list,
                 about(
                     USERS,
-                    "listUsers",
+                    "list_users",
                     "List users",
                     "In the order in which they were made. 400 `invalid_cursor` for a cursor of another \
                      list.",
@@ -49,7 +49,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 get,
                 about(
                     USERS,
-                    "getUser",
+                    "get_user",
                     "Get a user",
                     "304 where `If-None-Match` names the version; 404 where there is no such user in the \
                      tenant.",
@@ -59,7 +59,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 update,
                 about(
                     USERS,
-                    "updateUser",
+                    "update_user",
                     "Change a user's name, role or status",
                     "A merge patch. 403 for a user or a role above the caller's own; 404; 409 `conflict` \
                      where people would change their own role or status; 412 where `If-Match` names \
@@ -67,6 +67,29 @@ pub(crate) fn routes() -> ApiRouter<App> {
                 ),
             ),
         )
+        .api_route(
+            "/users/{id}/invitation",
+            post_with(
+                invite_again,
+                about(
+                    USERS,
+                    "invite_user_again",
+                    "Invite a user again",
+                    "Their password and second factor are of no use any more, and all their sessions end. 403 \
+                     for a user above the caller; 404; 409 `conflict` for oneself and for a disabled user.",
+                ),
+            ),
+        )
+}
+
+async fn invite_again(
+    caller: CallerOn<ManageUsers>,
+    _: NoParams,
+    PathId(id): PathId<UserKind>,
+    once: Once,
+) -> Result<DoneOnce<CreatedUser>, Problem> {
+    let work = async |session: Session, ()| session.users().invite_again(id).await;
+    Ok(DoneOnce::of(once.run(caller.session, Body::none(), work).await?))
 }
 
 async fn create(
@@ -75,7 +98,7 @@ async fn create(
     _: NoParams,
     once: Once,
     body: Body<NewUser>,
-) -> Result<Created<User>, Problem> {
+) -> Result<Created<CreatedUser>, Problem> {
     let work = async |session: Session, new| session.users().create(new).await;
     Ok(Created::at(&uri, once.run(caller.session, body, work).await?))
 }

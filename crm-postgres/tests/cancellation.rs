@@ -234,7 +234,7 @@ impl World {
         let new = NewCompany { name: "Initech".into(), domain: Some("initech.example".into()) };
         let company = session.companies().create(new).await.unwrap().id;
         let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-        let user = session.users().create(new).await.unwrap().id;
+        let user = session.users().create(new).await.unwrap().user.id;
         let note = NewActivity::note(contact.id, "first");
         let note = session.activities().create(note).await.unwrap().id;
         let system = crm.system("test").unwrap();
@@ -246,6 +246,7 @@ impl World {
             email: "ada@engines.example".into(),
             password: "tangerine ledger boat".into(),
             default_region: None,
+            invitation: None,
         };
         let registered = arriving(&crm).register(registration).await.unwrap();
         let refresh_token = Mutex::new(registered.tokens.refresh_token);

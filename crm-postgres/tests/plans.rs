@@ -228,6 +228,7 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
         email: "owner@acme.example".into(),
         password: PASSWORD.into(),
         default_region: None,
+        invitation: None,
     };
     let Registered { tenant, user: owner, tokens, .. } = arriving().register(new).await.unwrap();
     let session = system.session(tenant.id).await.unwrap();
@@ -264,6 +265,7 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
         email: "owner@acme.example".into(),
         password: PASSWORD.into(),
         tenant: None,
+        code: None,
     };
     let by_id = ["credentials_pkey", "users_pkey"];
     plans.of("refresh", &by_id, May::Filter, arriving().refresh(&tokens.refresh_token)).await;

@@ -131,13 +131,14 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
     let new = NewCompany { name: "Initech".into(), domain: None };
     let company = session.companies().create(new).await.unwrap();
     let new = NewUser { email: "eve@acme.example".into(), full_name: None, role: Role::Agent };
-    let user = session.users().create(new).await.unwrap();
+    let user = session.users().create(new).await.unwrap().user;
     let registration = Registration {
         company_name: COMPANY.into(),
         full_name: "Ada Lovelace".into(),
         email: format!("ada@{COMPANY}.example"),
         password: PASSWORD.into(),
         default_region: None,
+        invitation: None,
     };
     let request_id = crm.new_request_id().unwrap();
     let arrival = Arrival { request_id, address: None, user_agent: None };
@@ -237,6 +238,7 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
             email: format!("ada@{COMPANY}.example"),
             password: PASSWORD.into(),
             tenant: None,
+            code: None,
         };
         let tokens = m.count("sign in", arriving(&crm).sign_in(new)).await.tokens;
         let token = tokens.refresh_token;

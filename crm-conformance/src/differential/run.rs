@@ -23,7 +23,7 @@ use super::command::{
     Action, ActivitiesFilter, Command, Deed, Filter, Nth, PHONE_KEY, Person, PersonPatch,
 };
 use crate::clock::{SeededRandomness, TestClock};
-use crate::env::{ORDERS, identity, new_tenant};
+use crate::env::{ORDERS, activate, identity, new_tenant};
 use crate::factory::{Factory, Fresh};
 use crate::faulty::FaultyStore;
 use crate::snapshot::snapshot;
@@ -131,7 +131,8 @@ impl Side {
             for role in [Role::Agent, Role::Viewer] {
                 let email = format!("{}@tenant.example", role.as_str());
                 let user =
-                    operator.users().create(NewUser { email, full_name: None, role }).await?;
+                    operator.users().create(NewUser { email, full_name: None, role }).await?.user;
+                activate(&operator, user.id).await?;
                 let principal = Principal::User { tenant: tenant.id, user: user.id };
                 signed_in.push(crm.session(principal).await?);
                 users.push(user.id);
@@ -206,7 +207,7 @@ impl Side {
             Action::CreateUser { email, role } => {
                 let email = (*email).to_owned();
                 let new = NewUser { email, full_name: None, role: *role };
-                let user = session.users().create(new).await?;
+                let user = session.users().create(new).await?.user;
                 put(&mut self.known[tenant].users, user.id);
                 format!("{user:?}")
             }

@@ -5,6 +5,8 @@ use crm_conformance::differential;
 use crate::store::{Fault, With};
 
 const CASES: u32 = 64;
+/// More where a fault is looked for, which ends at the first that is found.
+const TRIES: u32 = 256;
 
 #[test]
 fn two_stores_without_a_fault_answer_alike() {
@@ -49,7 +51,7 @@ fn faults_of_writes_are_found() {
 }
 
 fn find(fault: Fault) {
-    let Err(divergence) = differential(&With(Fault::None), &With(fault), CASES, 2) else {
+    let Err(divergence) = differential(&With(Fault::None), &With(fault), TRIES, 2) else {
         panic!("{fault:?} was not found");
     };
     assert!(!divergence.commands.is_empty(), "{divergence}");

@@ -237,7 +237,10 @@ impl schemars::JsonSchema for Activity {
         let shapes = ActivityData::schemas(generator).into_iter();
         let one_of: Vec<Value> = shapes
             .map(|(kind, data)| {
-                serde_json::json!({ "properties": { "kind": { "const": kind }, "data": data } })
+                serde_json::json!({
+                    "properties": { "kind": { "const": kind }, "data": data },
+                    "required": ["kind"],
+                })
             })
             .collect();
         schemars::json_schema!({
@@ -272,7 +275,10 @@ fn kinds_by_people(schema: &mut schemars::Schema) {
         .filter(|(kind, _)| kind.is_by_people())
         .map(|(kind, data)| {
             let data = serde_json::json!({ "anyOf": [data, { "type": "null" }] });
-            serde_json::json!({ "properties": { "kind": { "const": kind }, "data": data } })
+            serde_json::json!({
+                "properties": { "kind": { "const": kind }, "data": data },
+                "required": ["kind"],
+            })
         })
         .collect();
     schema.insert("oneOf".to_owned(), one_of.into());

@@ -9,7 +9,7 @@ use super::credential::{
 use super::model::User;
 use super::password::{Verdict, check_password, hash_password, verify_password};
 use super::password_sign_in::note_failure;
-use super::secret::{OpaqueToken, Secret, TokenKind};
+use super::secret::{RefreshToken, Secret};
 use super::sign_in::{put_authenticators, put_sign_in};
 use crate::access::{ACTIONS, ManageOwnAccount, Role};
 use crate::changes::Write;
@@ -245,7 +245,8 @@ impl Account<'_> {
                 ids.push(*id);
             }
             let token = refresh_token
-                .and_then(|token| OpaqueToken::parse(TokenKind::Refresh, token.reveal()))
+                .and_then(|token| RefreshToken::parse(token.reveal()))
+                .map(|refresh| refresh.token)
                 .filter(|token| token.tenant == self.session.scope().tenant());
             ids.extend(token.map(|token| SignInId::from_uuid(token.id)));
             ids.dedup();
@@ -344,7 +345,7 @@ impl Account<'_> {
         if verdict == Verdict::Wrong {
             self.note_failure(user).await;
         }
-        if verdict == Verdict::Wrong || own.is_locked() {
+        if verdict == Verdict::Wrong || own.is_locked(&core.policy) {
             let message = "this is not the password";
             return Err(Error::invalid(vec![FieldError::new(field, "wrong_password", message)]));
         }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::external::CODE_LASTS;
 use super::model::User;
+use super::policy::SignInPolicy;
 use super::secret::{Digest, Secret};
 use crate::access::Role;
 use crate::email::EmailAddress;
@@ -143,9 +144,6 @@ pub struct Authenticators {
 }
 
 impl Authenticators {
-    /// Wrong attempts in a row after which the password signs in no more (NIST SP 800-63B-4, 3.2.2).
-    pub const MOST_FAILURES: u32 = 100;
-
     /// None yet.
     pub(crate) fn none(user_id: UserId) -> Self {
         Authenticators {
@@ -161,8 +159,8 @@ impl Authenticators {
     }
 
     /// Whether the password was guessed at too often: it signs in no more until there is a new one.
-    pub fn is_locked(&self) -> bool {
-        self.failures >= Self::MOST_FAILURES
+    pub(crate) fn is_locked(&self, policy: &SignInPolicy) -> bool {
+        self.failures >= policy.most_failures
     }
 
     /// Whether a second factor is asked for.
@@ -219,6 +217,8 @@ pub struct SignIn {
     /// Where it came from.
     #[serde(default)]
     pub address: Option<String>,
+    /// The digest of what all refresh tokens of the sign-in share.
+    pub family: Digest,
     /// The digest of the refresh token.
     pub refresh_token: Digest,
     /// The token before.

@@ -47,9 +47,11 @@ pub struct AcceptInvitation {
     /// The invitation.
     pub invitation: Secret,
     /// The password that they choose: at least 15 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 15)))]
     pub password: Secret,
     /// Their name, at most 255 characters; as it was given for them where it is absent.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub full_name: Option<String>,
 }
 

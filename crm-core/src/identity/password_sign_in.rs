@@ -82,7 +82,7 @@ impl Identity {
                 match verify_password(self.core(), &attempt.password, hash).await? {
                     Verdict::Wrong => wrong.push(account),
                     verdict @ (Verdict::Right | Verdict::RightButOld) => {
-                        if may_sign_in(&account) {
+                        if may_sign_in(self.core(), &account) {
                             right.push((account, verdict));
                         }
                     }
@@ -155,8 +155,9 @@ impl Identity {
         let shown = account.own.password.clone();
         let mut now_known = Some(account);
         for _ in 0..MOST_TRIES {
-            let known =
-                now_known.take().filter(|known| known.own.password == shown && may_sign_in(known));
+            let known = now_known
+                .take()
+                .filter(|known| known.own.password == shown && may_sign_in(self.core(), known));
             let Some(Known { tenant, user, own }) = known else { return Err(refused()) };
             let mut after = own.clone();
             if own.has_second_factor() {
@@ -204,8 +205,8 @@ fn refused() -> Error {
     )
 }
 
-fn may_sign_in(account: &Known) -> bool {
-    account.user.status == UserStatus::Active && !account.own.is_locked()
+fn may_sign_in(core: &Core, account: &Known) -> bool {
+    account.user.status == UserStatus::Active && !account.own.is_locked(&core.policy)
 }
 
 /// The account of a user who has authenticators.
@@ -248,7 +249,7 @@ pub(super) async fn note_failure(
         for _ in 0..MOST_TRIES {
             let account = known_account(core, &system, tenant, user).await?;
             let Some(Known { tenant, user: _, own }) = account else { return Ok(()) };
-            if own.is_locked() {
+            if own.is_locked(&core.policy) {
                 return Ok(());
             }
             let failures = own.failures + 1;

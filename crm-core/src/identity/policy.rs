@@ -18,6 +18,9 @@ pub struct SignInPolicy {
     pub fresh: Duration,
     /// Wrong attempts on one account.
     pub per_account: Quota,
+    /// Wrong attempts in a row on one account, however long they take, after which its password is of no
+    /// use until there is a new one: 100 at most (NIST SP 800-63B-4, 3.2.2).
+    pub most_failures: u32,
     /// Wrong attempts from one address.
     pub per_address: Quota,
     /// New tenants from one address.
@@ -40,8 +43,7 @@ pub enum RegistrationPolicy {
 
 impl Default for SignInPolicy {
     /// 30 days idle, 90 days at most, a retry within 10 s, fresh for 15 minutes; 10 wrong attempts on an
-    /// account and then one in 15 minutes, so that 100 in a row, after which a password is of no use (NIST
-    /// SP 800-63B-4, 3.2.2), take most of a day; 30 from an address and then one in 10 s; 10 registrations and then one in 10 minutes, open to
+    /// account and then one in 15 minutes, 100 in a row; 30 from an address and then one in 10 s; 10 registrations and then one in 10 minutes, open to
     /// everybody.
     fn default() -> Self {
         let day = Duration::from_secs(24 * 60 * 60);
@@ -51,6 +53,7 @@ impl Default for SignInPolicy {
             retry_within: Duration::from_secs(10),
             fresh: Duration::from_secs(15 * 60),
             per_account: Quota::new(10, Duration::from_secs(15 * 60)),
+            most_failures: 100,
             per_address: Quota::new(30, Duration::from_secs(10)),
             registrations: Quota::new(10, Duration::from_secs(10 * 60)),
             registration: RegistrationPolicy::Open,

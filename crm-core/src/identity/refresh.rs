@@ -3,10 +3,13 @@
 use serde_json::json;
 
 use super::credential::{PreviousToken, SignIn, StandingOf};
-use super::secret::{OpaqueToken, Secret, TokenKind};
+use super::secret::{OpaqueToken, RefreshToken, Secret};
 use super::sign_in::{Identity, Tokens, not_signed_in, put_sign_in, signed_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventName;
+
+/// How often a refresh looks again that met another change of the same sign-in.
+const MOST_TRIES: usize = 100;
 
 impl Identity {
     /// The next tokens for a refresh token, which is used up by it.
@@ -20,15 +23,19 @@ impl Identity {
     /// `rate_limited`; `unavailable` or `internal` from the store.
     pub async fn refresh(&self, token: &Secret) -> Result<Tokens> {
         let refreshed = async {
-            let token = OpaqueToken::parse(TokenKind::Refresh, token.reveal());
-            let Some(token) = token else {
+            let Some(token) = RefreshToken::parse(token.reveal()) else {
                 self.count_stranger().await?;
                 return Err(not_signed_in());
             };
+            let mut tries = 1;
             loop {
                 match self.try_refresh(&token).await {
                     // Somebody else was first: look again.
-                    Err(error) if error.kind() == ErrorKind::VersionConflict => {}
+                    Err(error)
+                        if error.kind() == ErrorKind::VersionConflict && tries < MOST_TRIES =>
+                    {
+                        tries += 1;
+                    }
                     result => return result,
                 }
             }
@@ -36,12 +43,15 @@ impl Identity {
         refreshed.await.map_err(|error: Error| error.in_operation("identity.refresh"))
     }
 
-    async fn try_refresh(&self, token: &OpaqueToken) -> Result<Tokens> {
+    async fn try_refresh(&self, refresh: &RefreshToken) -> Result<Tokens> {
+        let token = &refresh.token;
         let system = self.system_scope("refresh a sign-in");
         let of = StandingOf::Credential(token.id);
         let standing = self.core().store.standing(&system, token.tenant, of).await?;
         let now = self.core().env.now();
-        let Some((tenant, user, sign_in)) = standing.and_then(|standing| signed_in(&standing, now))
+        let known = standing.and_then(|standing| signed_in(&standing, now));
+        let Some((tenant, user, sign_in)) =
+            known.filter(|(_, _, sign_in)| sign_in.family == refresh.family())
         else {
             self.count_stranger().await?;
             return Err(not_signed_in());
@@ -65,13 +75,14 @@ impl Identity {
             let data = json!({ "user_id": user.id });
             put_sign_in(self.core(), &mut changes, renewed, EventName::SessionRefreshed, &data)?;
             self.core().commit(changes).await?;
-            return self.tokens(&tenant, &user, &next);
+            return self.tokens(&tenant, &user, &refresh.with(next));
         }
         if let Some(previous) = &sign_in.previous
             && previous.token == presented
             && now.since(previous.used_at) < self.crm.policy().retry_within
         {
-            return self.tokens(&tenant, &user, &token.open_successor(&previous.successor));
+            let successor = token.open_successor(&previous.successor);
+            return self.tokens(&tenant, &user, &refresh.with(successor));
         }
         tracing::warn!(
             request_id = self.arrival.request_id.as_str(),

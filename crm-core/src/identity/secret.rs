@@ -204,6 +204,46 @@ impl OpaqueToken {
     }
 }
 
+/// A refresh token: an opaque token, which changes with each use, and behind it 128 random bits that stay
+/// as long as the sign-in. They tell a token that was used up from one that nobody was given: who only
+/// knows the ids, as everybody does who reads the tenant's events, cannot end the sign-in.
+pub(crate) struct RefreshToken {
+    pub(crate) token: OpaqueToken,
+    family: [u8; 16],
+}
+
+impl RefreshToken {
+    /// The first of a family.
+    pub(crate) fn first(env: &Env, tenant: TenantId, id: Uuid) -> Result<Self> {
+        let mut family = [0; 16];
+        env.fill(&mut family)?;
+        Ok(RefreshToken { token: OpaqueToken::new(env, tenant, id)?, family })
+    }
+
+    /// Another of the same family.
+    pub(crate) fn with(&self, token: OpaqueToken) -> Self {
+        RefreshToken { token, family: self.family }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (token, family) = text.rsplit_once('.')?;
+        Some(RefreshToken {
+            token: OpaqueToken::parse(TokenKind::Refresh, token)?,
+            family: BASE64.decode(family).ok()?.try_into().ok()?,
+        })
+    }
+
+    pub(crate) fn text(&self) -> Secret {
+        let token = self.token.text(TokenKind::Refresh);
+        Secret(format!("{}.{}", token.reveal(), BASE64.encode(self.family)))
+    }
+
+    /// What is kept of what the family shares.
+    pub(crate) fn family(&self) -> Digest {
+        Digest::of(&self.family)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

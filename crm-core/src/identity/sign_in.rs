@@ -9,7 +9,7 @@ use super::credential::{
     Authenticators, Credential, SignIn, SignInMethod, SignInName, Standing, StandingOf,
 };
 use super::model::{User, UserStatus};
-use super::secret::{OpaqueToken, Secret, TokenKind};
+use super::secret::{RefreshToken, Secret, TokenKind};
 use crate::changes::{Changes, Write};
 use crate::crm::{Core, Crm};
 use crate::error::{Error, ErrorKind, Result};
@@ -145,7 +145,7 @@ impl Identity {
         began: Timestamp,
     ) -> Result<Tokens> {
         let (core, policy) = (self.core(), self.crm.policy());
-        let token = OpaqueToken::new(&core.env, changes.tenant(), id.as_uuid())?;
+        let token = RefreshToken::first(&core.env, changes.tenant(), id.as_uuid())?;
         let sign_in = SignIn {
             id,
             user_id: user.id,
@@ -158,7 +158,8 @@ impl Identity {
             epoch: user.session_epoch,
             user_agent: self.arrival.user_agent.as_deref().map(|text| cut(text, 255)),
             address: self.arrival.address.clone(),
-            refresh_token: token.digest(),
+            family: token.family(),
+            refresh_token: token.token.digest(),
             previous: None,
             version: 0,
         };
@@ -171,19 +172,19 @@ impl Identity {
         &self,
         tenant: &Tenant,
         user: &User,
-        refresh: &OpaqueToken,
+        refresh: &RefreshToken,
     ) -> Result<Tokens> {
         self.tokens_in(tenant.id, user.id, refresh)
     }
 
-    fn tokens_in(&self, tenant: TenantId, user: UserId, refresh: &OpaqueToken) -> Result<Tokens> {
+    fn tokens_in(&self, tenant: TenantId, user: UserId, refresh: &RefreshToken) -> Result<Tokens> {
         let core = self.core();
-        let sign_in = SignInId::from_uuid(refresh.id);
+        let sign_in = SignInId::from_uuid(refresh.token.id);
         let now = core.env.now();
         let access = core.token_keys.issue(tenant, user, sign_in, core.env.new_uuid()?, now)?;
         Ok(Tokens {
             access_token: access,
-            refresh_token: refresh.text(TokenKind::Refresh),
+            refresh_token: refresh.text(),
             token_type: TokenType::Bearer,
             expires_in: core.token_keys.expires_in().as_secs(),
         })

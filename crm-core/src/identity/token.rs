@@ -35,7 +35,7 @@ pub enum TokenAlgorithm {
     /// ECDSA over P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
-    /// RSA, PKCS #1 v1.5, with SHA-256 and 2048 bits.
+    /// RSA, PKCS #1 v1.5, with SHA-256; 2048 bits where the key is made here.
     #[serde(rename = "RS256")]
     Rs256,
 }
@@ -106,7 +106,7 @@ impl TokenKey {
     ///
     /// `invalid` when the document holds no key of the algorithm.
     pub fn from_pkcs8(algorithm: TokenAlgorithm, pkcs8: &[u8]) -> Result<Self> {
-        let invalid = |_| {
+        let invalid = || {
             let message = format!(
                 "this is no private key for {}; give a PKCS #8 document",
                 algorithm.as_str()
@@ -116,12 +116,17 @@ impl TokenKey {
         let signing = match algorithm {
             TokenAlgorithm::EdDsa => EncodingKey::from_ed_der(pkcs8),
             TokenAlgorithm::Es256 => EncodingKey::from_ec_der(pkcs8),
-            // This library reads the key within the document.
-            TokenAlgorithm::Rs256 => EncodingKey::from_rsa_der(pkcs8.get(26..).unwrap_or_default()),
+            TokenAlgorithm::Rs256 => {
+                // This library reads the key within the document, which begins behind 26 bytes where the
+                // document is written as every key of 2048 bits and more is written anew.
+                let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| invalid())?;
+                let document = AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(unspecified)?;
+                EncodingKey::from_rsa_der(document.as_ref().get(26..).unwrap_or_default())
+            }
         };
         let mut public =
-            Jwk::from_encoding_key(&signing, algorithm.of_jwt()).map_err(|error| invalid(error))?;
-        let verifying = DecodingKey::from_jwk(&public).map_err(|error| invalid(error))?;
+            Jwk::from_encoding_key(&signing, algorithm.of_jwt()).map_err(|_| invalid())?;
+        let verifying = DecodingKey::from_jwk(&public).map_err(|_| invalid())?;
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(Error::internal)?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);

@@ -32,13 +32,17 @@ pub struct TenantSettings<'s> {
 #[serde(deny_unknown_fields, default)]
 pub struct TenantPatch {
     /// Its name for people, at most 255 characters. Cannot be cleared.
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 1, max = 255), regex(pattern = crate::schema::FILLED)))]
     pub name: Patch<String>,
     /// The region of phone numbers without a country code. Cannot be cleared.
+    #[cfg_attr(feature = "schema", schemars(with = "Region"))]
     pub default_region: Patch<Region>,
     /// The domains of e-mail addresses whose holders may join by an account with a provider of
     /// identities, at most 100.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DOMAINS), inner(length(max = 253), regex(pattern = crate::schema::DOMAIN))))]
     pub join_domains: Patch<Vec<String>>,
     /// What those who join so are, any role but `owner`; `viewer` where it is cleared.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Role>"))]
     pub join_role: Patch<Role>,
 }
 

@@ -1,7 +1,7 @@
 use crm_core::contacts::formats::ExportFormat;
 use crm_core::contacts::import::MAX_ERRORS;
 use crm_core::events::EventPosition;
-use crm_core::identity::NewUser;
+use crm_core::identity::{NewUser, UserPatch, UserStatus};
 use crm_core::{Crm, Principal, Role};
 
 use super::*;
@@ -112,7 +112,9 @@ async fn agents_and_viewers_neither_import_nor_export() {
     let operator = system.session(tenant.id).await.unwrap();
     for role in Role::ALL.iter().copied() {
         let user = NewUser { email: format!("{role}2@acme.example"), full_name: None, role };
-        let user = operator.users().create(user).await.unwrap();
+        let user = operator.users().create(user).await.unwrap().user;
+        let active = UserPatch { status: UserStatus::Active.into(), ..UserPatch::default() };
+        operator.users().update(user.id, active, None).await.unwrap();
         let session =
             crm.session(Principal::User { tenant: tenant.id, user: user.id }).await.unwrap();
         let import = session.contacts().import(skip()).map(|_| ());

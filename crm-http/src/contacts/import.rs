@@ -1,7 +1,5 @@
 //! Contacts from a file.
 
-use std::marker::PhantomData;
-
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, RequestBody, Response as ResponseDoc};
@@ -12,7 +10,7 @@ use crm_core::access::ImportContacts;
 use crm_core::contacts::formats::ImportFormat;
 use crm_core::contacts::import::{ImportOptions, ImportReport, OnConflict};
 use crm_core::{Error, ErrorKind};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -141,5 +139,5 @@ pub(super) async fn import(
             Made { json, replayed: false }
         }
     };
-    Ok(DoneOnce(made, PhantomData))
+    Ok(DoneOnce::of(made))
 }

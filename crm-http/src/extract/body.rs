@@ -25,6 +25,13 @@ pub struct Body<T> {
     pub(super) bytes: Bytes,
 }
 
+impl Body<()> {
+    /// The body of a request that has none.
+    pub(crate) fn none() -> Self {
+        Body { value: (), bytes: Bytes::new() }
+    }
+}
+
 /// A JSON merge patch (RFC 7396): of this shape and no other.
 pub struct MergePatch<T>(pub T);
 

@@ -119,9 +119,40 @@ pub(super) fn of(name: &str) -> Option<Value> {
             "role": "owner",
             "permissions": ["contacts:read"],
             "session": session(),
+            "second_factor": false,
+            "recovery_codes_left": 0,
         }),
         "Sessions" => json!({ "items": [session()] }),
         "Tenant" => tenant(),
+        "TenantPatch" => json!({ "default_region": "DE" }),
+        "CreatedUser" => with(user(), &[("invitation", "crmi_AY9MLnsafD2eT1prfI2eDw".into())]),
+        "AcceptInvitation" => json!({
+            "invitation": "crmi_AY9MLnsafD2eT1prfI2eDw",
+            "password": "seven lanterns by the quay",
+        }),
+        "StepUp" => json!({ "password": "seven lanterns by the quay" }),
+        "NewTotp" => json!({
+            "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+            "uri": "otpauth://totp/Acme:grace?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        }),
+        "Code" => json!({ "code": "123456" }),
+        "RemoveTotp" => json!({ "password": "seven lanterns by the quay", "code": "123456" }),
+        "RecoveryCodes" => json!({ "recovery_codes": ["JBSWY3DPEHPK3PXP"] }),
+        "Exchange" => json!({ "code": "crm1.c29tZXRoaW5n" }),
+        "Health" => json!({
+            "status": "ok",
+            "checks": [{ "name": "store", "status": "ok", "latency_ms": 0.4 }],
+        }),
+        "KeySet" => json!({
+            "keys": [{
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "use": "sig",
+                "alg": "EdDSA",
+                "kid": "k1",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            }],
+        }),
         _ => return None,
     })
 }

@@ -1,0 +1,21 @@
+//! The router in process: every route, what it refuses, and the document that describes it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod activities;
+mod api_keys;
+mod audit;
+mod authorization;
+mod companies;
+mod contacts;
+mod document;
+mod files;
+mod identity;
+mod support;
+mod tenants;
+mod users;
