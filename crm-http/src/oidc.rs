@@ -66,7 +66,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                     "Come back from a provider of identities",
                     "Signs in who the provider vouches for: by a linked account, else by a verified \
                      e-mail address. Replies with tokens, or, where the operator has set an address to \
-                     return to, sends the browser there with a one-time `code`. 401 where the sign-in was \
+                     return to, sends the browser there with a one-time `code` and the `state` that `login` got. 401 where the sign-in was \
                      not begun in this browser or nobody is let in; 404 where there is no such provider.",
                 ),
             ),
@@ -101,7 +101,13 @@ struct Named {
 struct Login {
     /// The tenant's id or slug: needed to join it, or where one belongs to several.
     tenant: Option<String>,
+    /// What the page that `callback` returns to gets back as `state`, up to 128 bytes: by it the page knows
+    /// that the sign-in is the one it began.
+    state: Option<String>,
 }
+
+/// Bytes of the longest tenant's name and of the longest state, so that a browser keeps the cookie.
+const LONGEST: usize = 128;
 
 async fn login(
     State(app): State<App>,
@@ -110,6 +116,12 @@ async fn login(
     Params(wish): Params<Login>,
 ) -> Result<Redirect, Problem> {
     let provider = provider(&app, &named.provider)?;
+    for (name, value) in [("tenant", &wish.tenant), ("state", &wish.state)] {
+        if value.as_ref().is_some_and(|value| value.len() > LONGEST) {
+            let message = format!("`{name}` has more than {LONGEST} bytes");
+            return Err(Error::new(ErrorKind::Malformed, message).into());
+        }
+    }
     let secret = || app.crm.new_secret().map(|secret| secret.reveal().to_owned());
     let trip = RoundTrip {
         provider: named.provider,
@@ -117,6 +129,7 @@ async fn login(
         nonce: secret()?,
         verifier: secret()?,
         tenant: wish.tenant,
+        page_state: wish.state,
     };
     let to = provider.begin(&trip, app.crm.now()).await?;
     let sealed = app.crm.seal_ticket(CONTEXT, &trip, ROUND_TRIP)?;
@@ -182,6 +195,9 @@ async fn callback(
             let code = public.identity.issue_code(&who, tenant).await?;
             let mut url = url.clone();
             url.query_pairs_mut().append_pair("code", code.reveal());
+            if let Some(state) = &trip.page_state {
+                url.query_pairs_mut().append_pair("state", state);
+            }
             Ok(Arrived::There(Redirect { to: url.into(), cookie: spent }))
         }
     }

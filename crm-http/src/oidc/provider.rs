@@ -99,6 +99,8 @@ pub(crate) struct RoundTrip {
     pub(crate) nonce: String,
     pub(crate) verifier: String,
     pub(crate) tenant: Option<String>,
+    /// What the page that is returned to knows its own sign-in by.
+    pub(crate) page_state: Option<String>,
 }
 
 /// Who somebody is, as the provider says.
@@ -274,9 +276,7 @@ impl OidcProvider {
         let claims = match id_token.claims(&verifier(&client, now), &nonce).cloned() {
             Ok(claims) => claims,
             // Perhaps the keys have changed since they were read.
-            Err(ClaimsVerificationError::SignatureVerification(error))
-                if now.since(known.read_at) >= READ_AGAIN =>
-            {
+            Err(ClaimsVerificationError::SignatureVerification(error)) => {
                 let known = self.read(now, READ_AGAIN).await?;
                 let client = self.client(&known.metadata);
                 id_token

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use crm_core::identity::Secret;
+use crm_http::OidcProvider;
 
 use crate::browser::{Browser, parameter, with_parameter};
-use crate::fake::CLIENT_SECRET;
+use crate::clock::TestClock;
+use crate::fake::{CLIENT, CLIENT_SECRET, Fake};
+use crate::host::{Host, callback};
 use crate::scene::{ADA, Scene};
 
 const NOT_HERE: &str = "this sign-in was not begun in this browser, or is over; begin again";
@@ -31,6 +34,41 @@ async fn who_comes_back_as_sent_is_signed_in_and_the_cookie_is_gone() {
     let again = scene.browser.get(scene.host.login("fake")).await;
     for (name, before) in ["state", "nonce", "code_challenge"].iter().zip(&secrets) {
         assert_ne!(parameter(again.to(), name).as_ref(), Some(before), "{name}");
+    }
+}
+
+/// Over TLS no neighbour's page can plant one, and behind a proxy's prefix it comes back all the same.
+#[tokio::test]
+async fn the_cookie_is_made_for_the_address_that_browsers_see() {
+    for (outside, begins, attributes) in [
+        (
+            "https://crm.example/app/auth/oidc/fake/callback",
+            "__Host-crm_oidc_fake=",
+            "Path=/; HttpOnly; SameSite=Lax; Secure",
+        ),
+        (
+            "http://127.0.0.1/app/auth/oidc/fake/callback",
+            "crm_oidc_fake=",
+            "Path=/app/auth/oidc/fake; HttpOnly; SameSite=Lax",
+        ),
+    ] {
+        let clock = TestClock::default();
+        let fake = Fake::start(clock.clone()).await;
+        let host = Host::start(clock, async |_| {
+            vec![OidcProvider::new("fake", &fake.url, CLIENT, outside).unwrap()]
+        })
+        .await;
+        host.invite(ADA).await;
+        let mut browser = Browser::new();
+        let page = browser.get(host.login("fake")).await;
+        let sent = &page.set_cookie[0];
+        assert!(sent.starts_with(begins) && sent.ends_with(attributes), "{sent}");
+        assert_eq!(parameter(page.to(), "redirect_uri").as_deref(), Some(outside));
+        // What a proxy makes of the address.
+        let outside = browser.get(page.to()).await.to().clone();
+        let inside = format!("{}?{}", callback(&host.url, "fake"), outside.query().unwrap());
+        browser.cookies = browser.cookies.into_iter().map(|cookie| cookie.at("/")).collect();
+        assert_eq!(browser.get(inside).await.signed_in(), ADA);
     }
 }
 

@@ -87,6 +87,7 @@ async fn a_code_for_tokens_is_good_for_a_minute() {
         })
         .await;
         let page = scene.sign_in().await;
+        assert_eq!(parameter(page.to(), "state"), None);
         let code = json!({ "code": parameter(page.to(), "code").unwrap() });
         scene.later(Duration::from_secs(waits));
         let url = format!("{}/auth/oidc/token", scene.host.url);
@@ -96,5 +97,26 @@ async fn a_code_for_tokens_is_good_for_a_minute() {
         } else {
             page.refused(401, "unauthenticated");
         }
+    }
+}
+
+/// Otherwise somebody could bring others into an account of theirs by a link.
+#[tokio::test]
+async fn the_page_gets_back_the_state_that_it_gave() {
+    let mut scene = Scene::with(|provider| {
+        let to = "https://app.example/signed-in?lang=de".parse().unwrap();
+        provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to).unwrap()
+    })
+    .await;
+    let login = scene.host.login("fake");
+    let page = scene.browser.get(format!("{login}?state=a%26code%3Db")).await;
+    let back = scene.browser.get(page.to()).await;
+    let page = scene.browser.get(back.to()).await;
+    let to = page.to();
+    assert!(to.as_str().starts_with("https://app.example/signed-in?lang=de&code="), "{to}");
+    assert_eq!(parameter(to, "state").as_deref(), Some("a&code=b"));
+    let long = "x".repeat(129);
+    for name in ["state", "tenant"] {
+        scene.browser.get(format!("{login}?{name}={long}")).await.refused(400, "malformed");
     }
 }
