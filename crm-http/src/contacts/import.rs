@@ -10,7 +10,7 @@ use crm_core::access::ImportContacts;
 use crm_core::contacts::formats::ImportFormat;
 use crm_core::contacts::import::{ImportOptions, ImportReport, OnConflict};
 use crm_core::{Error, ErrorKind};
-use http_body_util::{BodyExt, LengthLimitError};
+use http_body_util::BodyExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
