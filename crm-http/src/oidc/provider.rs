@@ -303,11 +303,12 @@ impl OidcProvider {
             && let Ok(request) =
                 client.user_info(answer.access_token().clone(), Some(claims.subject().clone()))
         {
-            let more: CoreUserInfoClaims =
-                request.request_async(&http).await.map_err(|error| match error {
-                    UserInfoError::Request(error) => self.unavailable(&error),
-                    error => self.not_vouched(chain(&error)),
-                })?;
+            let more: CoreUserInfoClaims = request.request_async(&http).await.map_err(|error| {
+                if let UserInfoError::Request(error) = &error {
+                    return self.unavailable(error);
+                }
+                self.not_vouched(chain(&error))
+            })?;
             vouched.email = more.email().map(|email| email.as_str().to_owned());
             vouched.email_verified = more.email_verified().unwrap_or(false);
             vouched.name = vouched.name.or_else(|| name(more.name()));

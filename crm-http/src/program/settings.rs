@@ -94,9 +94,9 @@ impl Settings {
             Value::Boolean(yes) => Ok(vec![yes.to_string()]),
             Value::Array(several) => several
                 .iter()
-                .map(|one| match one {
-                    Value::String(text) => Ok(text.clone()),
-                    _ => Err(self.wrong(key, "is a list of texts in quotes")),
+                .map(|one| {
+                    let text = one.as_str().map(str::to_owned);
+                    text.ok_or_else(|| self.wrong(key, "is a list of texts in quotes"))
                 })
                 .collect(),
             Value::Float(_) | Value::Datetime(_) | Value::Table(_) => {

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 pub(crate) const CLIENT: &str = "crm";
 pub(crate) const CLIENT_SECRET: &str = "a secret of thirty-two characters";
 
+type Signer = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 type Alter<T> = Box<dyn Fn(&mut T) + Send>;
 
 /// What the provider does; as it is made, all is well.
@@ -32,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) discovery: Alter<Value>,
     pub(crate) claims: Alter<Value>,
     pub(crate) header: Alter<Value>,
-    pub(crate) sign: Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>,
+    pub(crate) sign: Signer,
     /// The keys it publishes.
     pub(crate) keys: Vec<Value>,
     /// `iss` of the answer that the browser carries.
@@ -146,13 +147,17 @@ impl Key {
         json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": self.kid, "x": x })
     }
 
-    pub(crate) fn signer(&self) -> Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync> {
+    pub(crate) fn signer(&self) -> Signer {
         let pair = Arc::clone(&self.pair);
         Arc::new(move |signed| pair.sign(signed).as_ref().to_vec())
     }
 }
 
 async fn discovery(State(shared): State<Shared>) -> Response {
+    // Who else is on the way arrives meanwhile.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
     let mut plan = shared.plan.lock().unwrap();
     plan.asked.push("discovery");
     let url = &shared.url;
