@@ -41,7 +41,9 @@ async fn sign_ins(env: &Env, session: &Session, user: Option<UserId>) -> Vec<Sig
     let all = env.store.credentials(session.scope(), kind, user, None, ALL).await.unwrap();
     let own = |credential| match credential {
         Credential::SignIn(own) => own,
-        other => panic!("asked for sign-ins: {other:?}"),
+        other @ (Credential::Authenticators(_) | Credential::ApiKey(_) | Credential::Link(_)) => {
+            panic!("asked for sign-ins: {other:?}")
+        }
     };
     all.into_iter().map(own).collect()
 }
@@ -88,7 +90,7 @@ cases! {
         let session = env.tenant("acme").await;
         env.tenant("other").await;
         for number in 0..7 {
-            session.users().create(new_user(&format!("{number}@example.com"))).await.unwrap().user;
+            session.users().create(new_user(&format!("{number}@example.com"))).await.unwrap();
         }
         let all = env.store.users(session.scope(), None, ALL).await.unwrap();
         assert_eq!(all.len(), 8, "seven users and the owner");

@@ -1,6 +1,7 @@
 //! Refresh tokens as a state machine: answers that get lost, a thief, and a clock.
 
 #![allow(
+    clippy::string_slice,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,

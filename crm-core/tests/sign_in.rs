@@ -1,6 +1,7 @@
 //! How people and programs come in, and how fast it ends.
 
 #![allow(
+    clippy::string_slice,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,

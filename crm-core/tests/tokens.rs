@@ -1,6 +1,12 @@
 //! Access tokens that must not be believed, and the vectors of the RFCs for what verifies them.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{

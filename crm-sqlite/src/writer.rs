@@ -62,11 +62,11 @@ impl Writer {
 
     pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
         let (answer, done) = oneshot::channel();
-        let sent = self.queue.as_ref().map(|queue| queue.send(Job { changes, answer }));
+        let sent =
+            self.queue.as_ref().map(|queue| queue.send(Job { changes, answer }).map_err(drop));
         match sent {
             Some(Ok(())) => done.await.map_err(Error::internal)?,
-            Some(Err(error)) => Err(Error::internal(error.to_string())),
-            None => Err(Error::internal("the store is closed")),
+            Some(Err(())) | None => Err(Error::internal("the store is closed")),
         }
     }
 }

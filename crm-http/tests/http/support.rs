@@ -11,19 +11,19 @@ use crm_core::contacts::NewContact;
 use crm_core::identity::NewUser;
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{Clock, Store};
-use crm_core::tenancy::{NewTenant, Tenant};
+use crm_core::tenancy::NewTenant;
 use crm_core::{Crm, Role, Session, Timestamp};
 use crm_http::{Config, router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-pub const PASSWORD: &str = "seven lanterns by the quay";
+pub(crate) const PASSWORD: &str = "seven lanterns by the quay";
 
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(crm_http::document);
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(crm_http::document);
 
 /// Time that stands still until it is moved.
 #[derive(Clone)]
-pub struct TestClock(Arc<AtomicI64>);
+pub(crate) struct TestClock(Arc<AtomicI64>);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -33,56 +33,55 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
-    pub fn pass_seconds(&self, seconds: i64) {
+    pub(crate) fn pass_seconds(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
 }
 
-pub struct Server {
-    pub crm: Crm,
-    pub clock: TestClock,
+pub(crate) struct Server {
+    pub(crate) crm: Crm,
+    pub(crate) clock: TestClock,
     router: Router,
 }
 
 /// A tenant with what is needed to ask for it.
-pub struct Acme {
-    pub tenant: Tenant,
+pub(crate) struct Acme {
     /// The operator's session.
-    pub session: Session,
+    pub(crate) session: Session,
     /// The owner's access token.
-    pub owner: String,
+    pub(crate) owner: String,
 }
 
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub bytes: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The JSON, where the status is this.
     #[track_caller]
-    pub fn is(&self, status: u16) -> Value {
+    pub(crate) fn is(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         if self.bytes.is_empty() { Value::Null } else { self.json() }
     }
 
     /// The problem, where it has this status and code.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.is(status);
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -91,15 +90,15 @@ impl Reply {
 }
 
 impl Server {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Server::over(MemoryStore::default())
     }
 
-    pub async fn over_sqlite() -> Self {
+    pub(crate) async fn over_sqlite() -> Self {
         Server::over(crm_sqlite::SqliteStore::open_in_memory().await.unwrap())
     }
 
-    pub fn over(store: impl Store) -> Self {
+    pub(crate) fn over(store: impl Store) -> Self {
         let start: Timestamp = "2026-03-01T09:30:00Z".parse().unwrap();
         let clock = TestClock(Arc::new(AtomicI64::new(start.as_micros())));
         let crm = Crm::builder(store).clock(clock.clone()).build().unwrap();
@@ -109,22 +108,22 @@ impl Server {
         Server { crm: crm.clone(), clock, router: router(crm, config) }
     }
 
-    pub async fn acme(&self) -> Acme {
+    pub(crate) async fn acme(&self) -> Acme {
         self.tenant("Acme").await
     }
 
-    pub async fn tenant(&self, name: &str) -> Acme {
+    pub(crate) async fn tenant(&self, name: &str) -> Acme {
         let system = self.crm.system("set up a test").unwrap();
         let new = NewTenant::new(name, "first@example.com", "DE".parse().unwrap());
         let (tenant, ..) = system.create_tenant(new).await.unwrap();
         let session = system.session(tenant.id).await.unwrap();
-        let mut acme = Acme { tenant, session, owner: String::new() };
+        let mut acme = Acme { session, owner: String::new() };
         acme.owner = self.person(&acme, Role::Owner).await;
         acme
     }
 
     /// The access token of a new user with this role.
-    pub async fn person(&self, acme: &Acme, role: Role) -> String {
+    pub(crate) async fn person(&self, acme: &Acme, role: Role) -> String {
         let id = self.crm.new_request_id().unwrap();
         let email = format!("{role}-{}@example.com", id.as_str());
         let new = NewUser { email, full_name: None, role };
@@ -134,24 +133,24 @@ impl Server {
         reply["access_token"].as_str().unwrap().to_owned()
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
         self.send("GET", path, token, &[], Body::empty()).await
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
         self.with("POST", path, token, &[], body).await
     }
 
-    pub async fn patch(&self, path: &str, token: &str, body: &Value) -> Reply {
+    pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Reply {
         self.with("PATCH", path, token, &[], body).await
     }
 
-    pub async fn delete(&self, path: &str, token: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Reply {
         self.send("DELETE", path, token, &[], Body::empty()).await
     }
 
     /// A request with a JSON body and these headers.
-    pub async fn with(
+    pub(crate) async fn with(
         &self,
         method: &str,
         path: &str,
@@ -166,7 +165,7 @@ impl Server {
         self.send(method, path, token, &headers, body.to_string().into()).await
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -189,13 +188,13 @@ impl Server {
         reply
     }
 
-    pub fn router_in_words(&self) -> String {
+    pub(crate) fn router_in_words(&self) -> String {
         format!("{:?}", self.router)
     }
 }
 
 impl Acme {
-    pub async fn contact(&self, name: &str) -> crm_core::contacts::Contact {
+    pub(crate) async fn contact(&self, name: &str) -> crm_core::contacts::Contact {
         let new = NewContact::named(name, "Test").email(format!("{name}@example.com"));
         self.session.contacts().create(new).await.unwrap()
     }
@@ -203,13 +202,13 @@ impl Acme {
 
 /// One operation of the document.
 #[derive(Clone, Copy)]
-pub struct Operation {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub says: &'static Value,
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) says: &'static Value,
 }
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
         for (method, says) in item.as_object().unwrap() {
@@ -222,25 +221,25 @@ pub fn operations() -> Vec<Operation> {
 }
 
 impl Operation {
-    pub fn id(&self) -> &'static str {
+    pub(crate) fn id(&self) -> &'static str {
         self.says["operationId"].as_str().unwrap_or_default()
     }
 
-    pub fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.says["security"] == json!([{}])
     }
 
-    pub fn permission(&self) -> Option<&'static str> {
+    pub(crate) fn permission(&self) -> Option<&'static str> {
         self.says["x-permission"].as_str()
     }
 
-    pub fn parameters(&self, place: &str) -> Vec<&'static Value> {
+    pub(crate) fn parameters(&self, place: &str) -> Vec<&'static Value> {
         let all = self.says["parameters"].as_array().into_iter().flatten();
         all.filter(|parameter| parameter["in"] == place).collect()
     }
 
     /// The media type and the example of the body, where there is one.
-    pub fn body(&self) -> Option<(&'static str, &'static Value)> {
+    pub(crate) fn body(&self) -> Option<(&'static str, &'static Value)> {
         let content = self.says["requestBody"]["content"].as_object()?;
         let (media, body) = content.iter().next()?;
         Some((media, &body["example"]))
@@ -255,13 +254,13 @@ impl Operation {
 }
 
 /// The schema with the components that it refers to.
-pub fn validator(schema: &Value) -> jsonschema::Validator {
+pub(crate) fn validator(schema: &Value) -> jsonschema::Validator {
     let mut whole = schema.clone();
     whole["components"] = DOCUMENT["components"].clone();
     jsonschema::options().should_validate_formats(true).build(&whole).unwrap()
 }
 
-pub fn faults(schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn faults(schema: &Value, value: &Value) -> Vec<String> {
     static KNOWN: LazyLock<Mutex<HashMap<String, Arc<jsonschema::Validator>>>> =
         LazyLock::new(Mutex::default);
     let key = schema.to_string();
