@@ -64,7 +64,8 @@ impl Identity {
     ///
     /// A linked account opens its user. Else an address that the provider vouches for is linked to the user
     /// who has it, active or invited, unless another account with the same provider is linked to them: an
-    /// address can pass to another person. Else who has an address in one of the domains that may join
+    /// address can pass to another person. Their password and second factor go then, and their sessions end:
+    /// who set them may never have had the address. Else who has an address in one of the domains that may join
     /// `tenant`, named by its id or slug, becomes a user of it. The provider answers for how well the person
     /// was looked at: no code of a second factor is asked for.
     ///
@@ -232,6 +233,9 @@ impl Identity {
     }
 
     /// Links the account to a user whose address it vouches for; an invitation is accepted by it.
+    ///
+    /// Nobody has proved the address before, so what was set until now may be a stranger's, who registered
+    /// with it: password and second factor are of no use any more, and all sessions end.
     async fn link(
         &self,
         system: &SystemScope,
@@ -251,18 +255,18 @@ impl Identity {
         if other {
             return Err(self.refused());
         }
-        let mut user = user.clone();
-        if user.status == UserStatus::Invited {
-            let of = StandingOf::Credential(user.id.as_uuid());
-            let standing = core.store.standing(system, tenant.id, of).await?;
-            let credential = standing.and_then(|standing| standing.credential);
-            if let Some(Credential::Authenticators(own)) = credential {
-                let own = Authenticators { invitation: None, ..own };
-                put_authenticators(core, &mut changes, own, &["invitation"])?;
+        let of = StandingOf::Credential(user.id.as_uuid());
+        let standing = core.store.standing(system, tenant.id, of).await?;
+        if let Some(Credential::Authenticators(own)) = standing.and_then(|own| own.credential) {
+            let bare = Authenticators { version: own.version, ..Authenticators::none(user.id) };
+            if own != bare {
+                let fields = ["password", "totp", "recovery_codes", "invitation"];
+                put_authenticators(core, &mut changes, bare, &fields)?;
             }
-            let active = User { status: UserStatus::Active, ..user.clone() };
-            user = put_user(&core.env, &mut changes, &user, active)?;
         }
+        let session_epoch = user.session_epoch + 1;
+        let after = User { status: UserStatus::Active, session_epoch, ..user.clone() };
+        let user = put_user(&core.env, &mut changes, user, after)?;
         self.put_link(&mut changes, who, email.clone(), user.id)?;
         Ok((tenant.clone(), user, changes))
     }

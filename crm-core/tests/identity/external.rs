@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crm_core::identity::{
-    AcceptInvitation, ExternalIdentity, NewUser, SignedIn, UserPatch, UserStatus,
+    AcceptInvitation, ExternalIdentity, NewUser, RegistrationPolicy, SignInPolicy, SignedIn,
+    UserPatch, UserStatus,
 };
 use crm_core::tenancy::TenantPatch;
 use crm_core::{ErrorKind, Result, Role};
 
-use crate::{PASSWORD, World, make_tenant, refused, world};
+use crate::registration::registration;
+use crate::{PASSWORD, World, make_tenant, refused, second_factor, world};
 
 const ADA: &str = "ada@acme.example";
 
@@ -71,6 +73,35 @@ async fn a_verified_address_links_once_and_the_link_stays() {
             refused(arrive(&world, &who, tenant).await, ErrorKind::Unauthenticated);
         }
     }
+}
+
+/// Somebody has registered with an address that is not theirs, and its owner comes later.
+#[tokio::test]
+async fn what_was_set_before_the_address_was_proved_is_of_no_use() {
+    let policy = SignInPolicy { registration: RegistrationPolicy::Open, ..crate::unlimited() };
+    let world = crate::world_with(|builder| builder.sign_in_policy(policy)).await;
+    let stranger = world.identity().register(registration(ADA, None)).await.unwrap();
+    let of_stranger =
+        async || world.identity().authenticate(stranger.tokens.access_token.reveal()).await;
+    let session = of_stranger().await.unwrap();
+    let totp = session.account().begin_totp().await.unwrap();
+    let first = second_factor::code(&world, &totp);
+    let codes = session.account().confirm_totp(&first.into()).await.unwrap().recovery_codes;
+
+    let arrived = arrive(&world, &account("1", ADA), None).await.unwrap();
+    assert_eq!(arrived.user.id, stranger.user.id);
+    let me = world.with(&arrived).await.unwrap().account().me().await.unwrap();
+    assert_eq!((me.second_factor, me.recovery_codes_left), (false, 0));
+    refused(of_stranger().await, ErrorKind::Unauthenticated);
+    let refreshed = world.identity().refresh(&stranger.tokens.refresh_token).await;
+    refused(refreshed, ErrorKind::Unauthenticated);
+    for code in [None, Some(codes[0].reveal())] {
+        let again = world.try_sign_in(ADA, PASSWORD, code).await;
+        refused(again, ErrorKind::Unauthenticated);
+    }
+    // Who is linked comes back and ends nothing.
+    arrive(&world, &account("1", ADA), None).await.unwrap();
+    world.with(&arrived).await.unwrap();
 }
 
 #[tokio::test]
@@ -157,7 +188,7 @@ async fn a_code_is_exchanged_once_within_a_minute() {
     // Nor when the sign-in has ended and others have begun.
     session.account().sign_out(None).await.unwrap();
     world.clock.advance(Duration::from_secs(30));
-    world.session(ADA).await;
+    arrive(&world, &account("1", ADA), None).await.unwrap();
     refused(exchange(&code).await, ErrorKind::Unauthenticated);
 
     let code = issue().await;

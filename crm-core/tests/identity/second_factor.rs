@@ -12,7 +12,7 @@ const OWNER: &str = "owner@acme.example";
 const STEP: Duration = Duration::from_secs(30);
 
 /// What a generator shows that has read the secret.
-fn code(world: &World, totp: &NewTotp) -> String {
+pub(crate) fn code(world: &World, totp: &NewTotp) -> String {
     let secret = totp_rs::Secret::try_from_base32(totp.secret.reveal()).unwrap();
     let generator = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     generator
