@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -10,7 +13,7 @@ use super::credential::{
 };
 use super::invitation::put_user;
 use super::model::{User, UserStatus};
-use super::secret::Secret;
+use super::secret::{Digest, Secret};
 use super::sign_in::{Identity, SignedIn, not_signed_in, put_authenticators, tenant_required};
 use crate::changes::{Changes, Write};
 use crate::email::EmailAddress;
@@ -57,6 +60,23 @@ struct Code {
     /// The sign-in that begins when the code is exchanged: there is one of an id, so none is exchanged twice.
     sign_in: SignInId,
     proved_at: Timestamp,
+    /// What the verifier of who exchanges it must hash to.
+    challenge: Option<String>,
+}
+
+impl Code {
+    /// Whether who presents this verifier is who the code was issued for.
+    fn is_for(&self, verifier: Option<&Secret>) -> bool {
+        match (&self.challenge, verifier) {
+            (None, None) => true,
+            (Some(challenge), Some(verifier)) => {
+                let digest = BASE64.encode(Digest::of(verifier.reveal().as_bytes()).as_bytes());
+                verify_slices_are_equal(digest.as_bytes(), challenge.as_bytes()).is_ok()
+            }
+            // Who has taken the challenge away must not be let in by leaving out the verifier, or with any.
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
 }
 
 impl Identity {
@@ -93,27 +113,41 @@ impl Identity {
     /// [`Identity::sign_in_external`], but with a code for the tokens: what can stand in an address that a
     /// browser is sent to. [`Identity::exchange_code`] takes it once, within a minute.
     ///
+    /// `challenge` binds the code to who began: the SHA-256 of a verifier that only they know, in base64url
+    /// without padding (RFC 7636, `S256`).
+    ///
     /// # Errors
     ///
     /// Those of [`Identity::sign_in_external`].
-    pub async fn issue_code(&self, who: &ExternalIdentity, tenant: Option<&str>) -> Result<Secret> {
+    pub async fn issue_code(
+        &self,
+        who: &ExternalIdentity,
+        tenant: Option<&str>,
+        challenge: Option<&str>,
+    ) -> Result<Secret> {
         let issued = async {
             let proved_at = self.core().env.now();
             let (tenant, user, ()) = self.arrive(who, tenant, |_, _| Ok(())).await?;
             let sign_in = self.core().env.new_id()?;
-            let code = Code { tenant: tenant.id, user: user.id, sign_in, proved_at };
+            let challenge = challenge.map(str::to_owned);
+            let code = Code { tenant: tenant.id, user: user.id, sign_in, proved_at, challenge };
             self.core().seal_ticket(CODE, &code, CODE_LASTS)
         };
         issued.await.map_err(|error: Error| error.in_operation("identity.issue_code"))
     }
 
-    /// The tokens for a code, which is used up by it.
+    /// The tokens for a code, which is used up by it. `verifier` is the one of the challenge that the code was
+    /// issued with, and absent where there was none.
     ///
     /// # Errors
     ///
-    /// `unauthenticated` when the code was not given out, is used up or over, or its user is disabled;
-    /// `rate_limited`; `unavailable` or `internal` from the store.
-    pub async fn exchange_code(&self, code: &Secret) -> Result<SignedIn> {
+    /// `unauthenticated` when the code was not given out, is used up or over, is another's by the verifier, or
+    /// its user is disabled; `rate_limited`; `unavailable` or `internal` from the store.
+    pub async fn exchange_code(
+        &self,
+        code: &Secret,
+        verifier: Option<&Secret>,
+    ) -> Result<SignedIn> {
         let exchanged = async {
             let code: Code = match self.core().open_ticket(CODE, code) {
                 Ok(code) => code,
@@ -122,6 +156,10 @@ impl Identity {
                     return Err(error);
                 }
             };
+            if !code.is_for(verifier) {
+                self.count_stranger().await?;
+                return Err(not_signed_in());
+            }
             let system = self.system_scope(CODE);
             let of = StandingOf::User(code.user);
             let standing = self.core().store.standing(&system, code.tenant, of).await?;

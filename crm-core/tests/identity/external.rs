@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crm_core::identity::{
-    AcceptInvitation, ExternalIdentity, NewUser, RegistrationPolicy, SignInPolicy, SignedIn,
-    UserPatch, UserStatus,
+    AcceptInvitation, ExternalIdentity, NewUser, RegistrationPolicy, Secret, SignInPolicy,
+    SignedIn, UserPatch, UserStatus,
 };
 use crm_core::tenancy::TenantPatch;
 use crm_core::{ErrorKind, Result, Role};
@@ -178,8 +178,8 @@ async fn of_several_tenants_the_named_one_is_meant() {
 async fn a_code_is_exchanged_once_within_a_minute() {
     let world = world().await;
     let ada = world.user(ADA, Role::Agent).await;
-    let issue = async || world.identity().issue_code(&account("1", ADA), None).await.unwrap();
-    let exchange = async |code: &_| world.identity().exchange_code(code).await;
+    let issue = async || world.identity().issue_code(&account("1", ADA), None, None).await.unwrap();
+    let exchange = async |code: &_| world.identity().exchange_code(code, None).await;
     let code = issue().await;
     let signed_in = exchange(&code).await.unwrap();
     assert_eq!(signed_in.user.id, ada.id);
@@ -203,4 +203,26 @@ async fn a_code_is_exchanged_once_within_a_minute() {
     let disable = UserPatch { status: UserStatus::Disabled.into(), ..UserPatch::default() };
     world.operator().await.users().update(ada.id, disable, None).await.unwrap();
     refused(exchange(&code).await, ErrorKind::Unauthenticated);
+}
+
+/// The challenge and the verifier of RFC 7636, appendix B.
+#[tokio::test]
+async fn a_code_serves_who_has_its_verifier() {
+    let world = world().await;
+    world.user(ADA, Role::Agent).await;
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let right = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    let wrong = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl");
+    let issue = async |challenge| {
+        world.identity().issue_code(&account("1", ADA), None, challenge).await.unwrap()
+    };
+    let code = issue(Some(challenge)).await;
+    for verifier in [None, Some(&wrong), Some(&challenge.into())] {
+        let stolen = world.identity().exchange_code(&code, verifier).await;
+        refused(stolen, ErrorKind::Unauthenticated);
+    }
+    world.identity().exchange_code(&code, Some(&right)).await.unwrap();
+    let unbound = issue(None).await;
+    let other = world.identity().exchange_code(&unbound, Some(&right)).await;
+    refused(other, ErrorKind::Unauthenticated);
 }

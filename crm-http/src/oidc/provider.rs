@@ -101,6 +101,8 @@ pub(crate) struct RoundTrip {
     pub(crate) tenant: Option<String>,
     /// What the page that is returned to knows its own sign-in by.
     pub(crate) page_state: Option<String>,
+    /// What the code for the page is bound to.
+    pub(crate) challenge: Option<String>,
 }
 
 /// Who somebody is, as the provider says.
