@@ -197,6 +197,7 @@ async fn callback(
         email: vouched.email,
         email_verified: vouched.email_verified,
         name: vouched.name,
+        authenticated_at: vouched.authenticated_at,
     };
     let tenant = trip.tenant.as_deref();
     match provider.returns_to() {

@@ -50,6 +50,16 @@ pub struct ExternalIdentity {
     pub email_verified: bool,
     /// The name of the person.
     pub name: Option<String>,
+    /// When the provider last proved who it is (`auth_time`), where it says so: an old session there is no
+    /// fresh proof here.
+    pub authenticated_at: Option<Timestamp>,
+}
+
+impl ExternalIdentity {
+    /// When somebody proved who they are who comes in at `now`.
+    fn proved_at(&self, now: Timestamp) -> Timestamp {
+        self.authenticated_at.map_or(now, |at| at.min(now))
+    }
 }
 
 /// What a code says, to who can open it.
@@ -59,6 +69,7 @@ struct Code {
     user: UserId,
     /// The sign-in that begins when the code is exchanged: there is one of an id, so none is exchanged twice.
     sign_in: SignInId,
+    issued_at: Timestamp,
     proved_at: Timestamp,
     /// What the verifier of who exchanges it must hash to.
     challenge: Option<String>,
@@ -102,7 +113,8 @@ impl Identity {
         let began = self.core().env.now();
         let method = SignInMethod::Oidc;
         let signed_in = self.arrive(who, tenant, |changes, user| {
-            self.begin(changes, user, method, began).map(Some)
+            let id = self.core().env.new_id()?;
+            self.begin_as(id, changes, user, method, began, who.proved_at(began)).map(Some)
         });
         let (_, user, tokens) =
             signed_in.await.map_err(|error| error.in_operation("identity.sign_in_external"))?;
@@ -126,11 +138,13 @@ impl Identity {
         challenge: Option<&str>,
     ) -> Result<Secret> {
         let issued = async {
-            let proved_at = self.core().env.now();
+            let issued_at = self.core().env.now();
+            let proved_at = who.proved_at(issued_at);
             let (tenant, user, ()) = self.arrive(who, tenant, |_, _| Ok(())).await?;
             let sign_in = self.core().env.new_id()?;
             let challenge = challenge.map(str::to_owned);
-            let code = Code { tenant: tenant.id, user: user.id, sign_in, proved_at, challenge };
+            let (tenant, user) = (tenant.id, user.id);
+            let code = Code { tenant, user, sign_in, issued_at, proved_at, challenge };
             self.core().seal_ticket(CODE, &code, CODE_LASTS)
         };
         issued.await.map_err(|error: Error| error.in_operation("identity.issue_code"))
@@ -169,8 +183,9 @@ impl Identity {
                 .ok_or_else(not_signed_in)?;
             let mut changes = self.changes_of(&tenant, &user);
             let method = SignInMethod::Oidc;
+            let Code { sign_in, issued_at, proved_at, .. } = code;
             let tokens =
-                self.begin_as(code.sign_in, &mut changes, &user, method, code.proved_at)?;
+                self.begin_as(sign_in, &mut changes, &user, method, issued_at, proved_at)?;
             match self.core().commit(changes).await {
                 Ok(()) => Ok(SignedIn { tokens, user }),
                 Err(error) if error.kind() == ErrorKind::VersionConflict => {

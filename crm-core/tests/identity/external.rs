@@ -6,6 +6,7 @@ use crm_core::identity::{
     AcceptInvitation, ExternalIdentity, NewUser, RegistrationPolicy, Secret, SignInPolicy,
     SignedIn, UserPatch, UserStatus,
 };
+use crm_core::ports::Clock as _;
 use crm_core::tenancy::TenantPatch;
 use crm_core::{ErrorKind, Result, Role};
 
@@ -21,6 +22,7 @@ fn account(subject: &str, email: &str) -> ExternalIdentity {
         email: Some(email.into()),
         email_verified: true,
         name: Some("Ada King".into()),
+        authenticated_at: None,
     }
 }
 
@@ -225,4 +227,35 @@ async fn a_code_serves_who_has_its_verifier() {
     let unbound = issue(None).await;
     let other = world.identity().exchange_code(&unbound, Some(&right)).await;
     refused(other, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_old_session_at_the_provider_is_no_fresh_proof() {
+    let world = world().await;
+    world.user(ADA, Role::Agent).await;
+    let now = world.clock.now();
+    let ago = |seconds: i64| Some(now.saturating_add_micros(-seconds * 1_000_000));
+    let kind_at = async |said, later| {
+        let who = ExternalIdentity { authenticated_at: said, ..account("1", ADA) };
+        let code = world.identity().issue_code(&who, None, None).await.unwrap();
+        let exchanged = world.identity().exchange_code(&code, None).await.unwrap();
+        let here = arrive(&world, &who, None).await.unwrap();
+        world.clock.advance(later);
+        let mut kinds = Vec::new();
+        for signed_in in [exchanged, here] {
+            let tokens = world.identity().refresh(&signed_in.tokens.refresh_token).await.unwrap();
+            let session =
+                world.identity().authenticate(tokens.access_token.reveal()).await.unwrap();
+            kinds.push(session.account().begin_totp().await.unwrap_err().kind());
+        }
+        assert_eq!(kinds[0], kinds[1]);
+        kinds[0]
+    };
+    let (none, quarter) = (Duration::ZERO, Duration::from_secs(900));
+    // Who is let through has no password that a second factor could be second to.
+    assert_eq!(kind_at(ago(899), none).await, ErrorKind::Conflict);
+    assert_eq!(kind_at(ago(900), none).await, ErrorKind::StepUpRequired);
+    assert_eq!(kind_at(None, none).await, ErrorKind::Conflict);
+    // The provider's clock may be ahead: that makes no proof last longer.
+    assert_eq!(kind_at(ago(-600), quarter).await, ErrorKind::StepUpRequired);
 }

@@ -112,6 +112,7 @@ pub(crate) struct Vouched {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
+    pub(crate) authenticated_at: Option<Timestamp>,
 }
 
 impl OidcProvider {
@@ -300,6 +301,9 @@ impl OidcProvider {
             email: claims.email().map(|email| email.as_str().to_owned()),
             email_verified: claims.email_verified().unwrap_or(false),
             name: name(claims.name()),
+            authenticated_at: claims
+                .auth_time()
+                .map(|at| Timestamp::from_micros(at.timestamp_micros()).unwrap_or(Timestamp::MIN)),
         };
         if vouched.email.is_none()
             && let Ok(request) =

@@ -150,3 +150,23 @@ async fn the_page_gets_back_the_state_that_it_gave() {
         scene.browser.get(format!("{login}?{name}={long}")).await.refused(400, "malformed");
     }
 }
+
+#[tokio::test]
+async fn the_age_of_the_providers_session_counts() {
+    let mut scene = Scene::new().await;
+    for (ago, fresh) in [(899, true), (900, false)] {
+        scene.fake.now(|plan| {
+            plan.claims = Box::new(move |claims| {
+                claims["auth_time"] = (claims["iat"].as_i64().unwrap() - ago).into();
+            });
+        });
+        let reply = scene.sign_in().await.json();
+        let url = format!("{}/auth/totp", scene.host.url);
+        let request = reqwest::Client::new().post(url);
+        let token = reply["access_token"].as_str().unwrap();
+        let reply = request.bearer_auth(token).send().await.unwrap().text().await.unwrap();
+        // Who is let through has no password that a second factor could be second to.
+        let code = if fresh { "conflict" } else { "step_up_required" };
+        assert_eq!(serde_json::from_str::<Value>(&reply).unwrap()["code"], code, "{reply}");
+    }
+}
