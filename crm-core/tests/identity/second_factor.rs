@@ -89,7 +89,7 @@ async fn a_recovery_code_lets_in_once_and_new_ones_replace_the_old() {
     let world = world().await;
     let (session, totp, codes) = begun(&world).await;
     let [first, second, third] = [0, 1, 2].map(|place| codes.recovery_codes[place].reveal());
-    assert_eq!((first.len(), first.matches('-').count()), (19, 3), "80 bits in base32");
+    assert_eq!((first.len(), first.matches('-').count()), (32, 6), "128 bits in base32");
     enter(&world, first).await.unwrap();
     refused(enter(&world, first).await, ErrorKind::SecondFactorRequired);
     enter(&world, &second.to_uppercase().replace('-', " ")).await.unwrap();
