@@ -171,7 +171,7 @@ impl Account<'_> {
             must_have_second_factor(&own)?;
             self.check_own_password("password", &user, &own, &remove.password).await?;
             self.check_own_code(&tenant, &user, &mut own, &remove.code).await?;
-            let context = [user.email.as_str(), &user.full_name];
+            let context = [user.email.as_str(), &user.full_name, &tenant.name];
             check_password("password", &remove.password, &context, false)
                 .map_err(|error| Error::invalid(vec![error]))?;
             let own = Authenticators { totp: None, recovery_codes: Vec::new(), ..own };
