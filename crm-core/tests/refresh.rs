@@ -92,6 +92,7 @@ impl Play {
             email: Some("ada@acme.example".into()),
             email_verified: true,
             name: None,
+            authenticated_at: None,
         };
         let slug = tenant.slug.to_string();
         let signed_in = identity(&crm).sign_in_external(&ada, Some(&slug)).await.unwrap();

@@ -280,6 +280,33 @@ async fn keys_of_rsa_may_be_longer() {
     }
 }
 
+/// Of 1024 bits, made for this test.
+const SHORT: &str = "\
+    MIICdQIBADANBgkqhkiG9w0BAQEFAASCAl8wggJbAgEAAoGBAMKm1pigcLlBSEDnu3osSbNZiYTJyu2e4gYbj1xRbbVl\
+    MYfb6tqvIdE3asXZtvQD8qXuf2+MTczEsd+4G/kMru0FqheZj1VAb4eSJf8pp0j+Fxy7kQp/6zjg7nr840w63pCs0Tln\
+    DTmazi2B6iBzPKIyB0zT1/eHiYaIW3tmwKk3AgMBAAECgYAJpZsdFVaA1+tszA9OjsNYUCewnQ+hly48f0Eroh19z/YU\
+    daG+FM/oPobcJ14Z2dg8wQUv0hRJAbaPD+DTBv3kSx7EQe47yzCiHPDtepI3NaPRTfOF86eJ7m9ArsafAiWPhJzGIxxq\
+    9QDaXcFhWT+7BT3/HpCMBZkuw9wk852SAQJBAPL9dYtC5+RBjnaIb/oa5Y1WE/eV6ApFvrBT6vM5FHVfElIkvbFvKpJ+\
+    iGmGaBtRSVZ3YK24E10KJWsFrcdDwJECQQDNEtRxulIic4uVs3ADbz4/9ran20zFSt6bEm9nq6dRHkJIDL1LfClnOP69\
+    7T+z5LSGW9/PItcSIHRDkaQGsrFHAkBKy4P8CuswUpGUoOi+9rqEJ+PbiRQ03UUWJ66hkYdfnZUZHeAaFtrm3vYEbW/s\
+    QLgvWm2y639iWzYrXEMinBNRAkBkNqFuehiNEV3S5/8DDqei5lNYL8iSWQXzTcz3ImD/OQQ25VLTwncRJD8IXRnWNRsq\
+    1VbHiEUFbKqkIlW/mC8dAkApzQxBpVe0Jdgc0iyvznUvBvD0BZSTdW/S0ZLcgviNgcYesPSoxMw0MjHBLUDZbL1Tu2xE\
+    PKNvwKWRFTdJXfo4";
+
+#[test]
+fn keys_of_rsa_have_a_least_length() {
+    use aws_lc_rs::rsa::KeyPair;
+    use base64::engine::general_purpose::STANDARD;
+    let bits = |key: &str| {
+        let pair = KeyPair::from_pkcs8(&STANDARD.decode(key).unwrap());
+        pair.map(|pair| pair.public_modulus_len() * 8).map_err(|error| error.to_string())
+    };
+    assert_eq!(bits(SHORT), Err("TooSmall".to_owned()));
+    let short = TokenKey::from_base64(TokenAlgorithm::Rs256, SHORT).unwrap_err();
+    assert_eq!(short.fields()[0].code, "invalid_key");
+    assert_eq!(bits(key(TokenAlgorithm::Rs256).to_base64().reveal()), Ok(3072));
+}
+
 /// RFC 8037, A.4: what verifies our signatures verifies the published one.
 #[test]
 fn the_vector_of_rfc_8037_verifies() {

@@ -37,7 +37,11 @@ fn page(file: &str, config: Arc<Config<'static>>) -> Result<Response, Problem> {
         .ok_or_else(|| Error::not_found("path"))?;
     let mut response = found.bytes.into_owned().into_response();
     let headers = response.headers_mut();
-    if let Ok(kind) = HeaderValue::from_str(&found.content_type) {
+    let mut kind = found.content_type;
+    if kind.starts_with("text/") && !kind.contains("charset") {
+        kind.push_str("; charset=utf-8");
+    }
+    if let Ok(kind) = HeaderValue::from_str(&kind) {
         headers.insert(CONTENT_TYPE, kind);
     }
     if found.gzpipped {

@@ -20,6 +20,8 @@ use axum::extract::{Path, State};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use crm_core::identity::{Digest, ExternalIdentity, Secret, SignedIn};
 use crm_core::{Error, ErrorKind};
 use schemars::JsonSchema;
@@ -50,7 +52,8 @@ pub(crate) fn routes() -> ApiRouter<App> {
                     "oidc_login",
                     &[404],
                     "Go to a provider of identities",
-                    "Sends the browser to the provider, which sends it back to `callback`. 404 where the \
+                    "Sends the browser to the provider, which sends it back to `callback`. 400 without a \
+                     `challenge` where the operator has set an address to return to; 404 where the \
                      operator has set up no such provider; 503 where the provider does not answer.",
                 ),
             ),
@@ -80,8 +83,8 @@ pub(crate) fn routes() -> ApiRouter<App> {
                     "oidc_exchange_code",
                     &[401],
                     "Exchange a one-time code for tokens",
-                    "The code that `callback` sent the browser with; good for a minute, once. 401 for any \
-                     other.",
+                    "The code that `callback` sent the browser with, and the verifier of the challenge that \
+                     `login` got; good for a minute, once. 401 for any other.",
                 ),
             ),
         )
@@ -104,6 +107,10 @@ struct Login {
     /// What the page that `callback` returns to gets back as `state`, up to 128 bytes: by it the page knows
     /// that the sign-in is the one it began.
     state: Option<String>,
+    /// The SHA-256 of a random verifier that only the page knows, in base64url without padding (RFC 7636,
+    /// `S256`): needed where `callback` returns to a page. The code is exchanged with the verifier.
+    #[schemars(length(equal = 43))]
+    challenge: Option<String>,
 }
 
 /// Bytes of the longest tenant's name and of the longest state, so that a browser keeps the cookie.
@@ -122,6 +129,11 @@ async fn login(
             return Err(Error::new(ErrorKind::Malformed, message).into());
         }
     }
+    let is_digest = |text: &String| BASE64.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+    if wish.challenge.as_ref().map_or(provider.returns_to().is_some(), |own| !is_digest(own)) {
+        let message = "`challenge` is the SHA-256 of a verifier in base64url, of 43 characters";
+        return Err(Error::new(ErrorKind::Malformed, message).into());
+    }
     let secret = || app.crm.new_secret().map(|secret| secret.reveal().to_owned());
     let trip = RoundTrip {
         provider: named.provider,
@@ -130,6 +142,7 @@ async fn login(
         verifier: secret()?,
         tenant: wish.tenant,
         page_state: wish.state,
+        challenge: wish.challenge,
     };
     let to = provider.begin(&trip, app.crm.now()).await?;
     let sealed = app.crm.seal_ticket(CONTEXT, &trip, ROUND_TRIP)?;
@@ -184,6 +197,7 @@ async fn callback(
         email: vouched.email,
         email_verified: vouched.email_verified,
         name: vouched.name,
+        authenticated_at: vouched.authenticated_at,
     };
     let tenant = trip.tenant.as_deref();
     match provider.returns_to() {
@@ -192,7 +206,8 @@ async fn callback(
             Ok(Arrived::Here(Box::new(signed_in), spent))
         }
         Some(url) => {
-            let code = public.identity.issue_code(&who, tenant).await?;
+            let challenge = trip.challenge.as_deref().ok_or_else(|| refused("no challenge"))?;
+            let code = public.identity.issue_code(&who, tenant, Some(challenge)).await?;
             let mut url = url.clone();
             url.query_pairs_mut().append_pair("code", code.reveal());
             if let Some(state) = &trip.page_state {
@@ -203,12 +218,14 @@ async fn callback(
     }
 }
 
-/// A one-time code.
+/// A one-time code, and what shows that it is the caller's.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
     /// The code.
     code: Secret,
+    /// What the challenge was made of.
+    verifier: Secret,
 }
 
 async fn exchange(
@@ -216,7 +233,8 @@ async fn exchange(
     _: NoParams,
     body: Body<Exchange>,
 ) -> Result<Reply<SignedIn>, Problem> {
-    Ok(Reply(public.identity.exchange_code(&body.value.code).await?))
+    let Exchange { code, verifier } = &body.value;
+    Ok(Reply(public.identity.exchange_code(code, Some(verifier)).await?))
 }
 
 fn provider(app: &App, name: &str) -> Result<Arc<OidcProvider>, Error> {

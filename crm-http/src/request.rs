@@ -128,12 +128,15 @@ fn harden(headers: &mut HeaderMap, config: &Config) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
     unless_said(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    unless_said(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    unless_said(
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    );
     unless_said(REFERRER_POLICY, "no-referrer");
     unless_said(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     unless_said(CACHE_CONTROL, "no-store");
     if config.is_https() {
-        unless_said(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        unless_said(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
 }
 

@@ -124,11 +124,11 @@ async fn browsers_are_told_to_do_no_more_than_needed() {
     let reply = call(&router, at("/auth/me")).await;
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
         ("cache-control", "no-store"),
-        ("strict-transport-security", "max-age=31536000"),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ] {
         assert_eq!(reply.headers()[name], value);
     }
@@ -170,6 +170,9 @@ async fn the_pages_of_the_document_work_under_any_prefix_and_without_the_network
     let text = async |path: &str| {
         let reply = call(&host, at(path)).await;
         assert_eq!(reply.status(), 200, "{path}");
+        let kind = reply.headers()["content-type"].to_str().unwrap();
+        let said = kind.ends_with("; charset=utf-8");
+        assert!(said || !kind.starts_with("text/"), "{path}: {kind}");
         let body = to_bytes(reply.into_body(), usize::MAX).await.unwrap();
         String::from_utf8_lossy(&body).into_owned()
     };

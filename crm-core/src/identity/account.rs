@@ -136,10 +136,10 @@ impl Account<'_> {
     pub async fn change_password(&self, change: ChangePassword) -> Result<()> {
         let attempt = || async {
             self.session.authorize::<ManageOwnAccount>()?;
-            let (_, user, own) = self.authenticators().await?;
+            let (tenant, user, own) = self.authenticators().await?;
             self.check_own_password("current_password", &user, &own, &change.current_password)
                 .await?;
-            let context = [user.email.as_str(), &user.full_name];
+            let context = [user.email.as_str(), &user.full_name, &tenant.name];
             let second = own.has_second_factor();
             check_password("new_password", &change.new_password, &context, second)
                 .map_err(|error| Error::invalid(vec![error]))?;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -10,7 +13,7 @@ use super::credential::{
 };
 use super::invitation::put_user;
 use super::model::{User, UserStatus};
-use super::secret::Secret;
+use super::secret::{Digest, Secret};
 use super::sign_in::{Identity, SignedIn, not_signed_in, put_authenticators, tenant_required};
 use crate::changes::{Changes, Write};
 use crate::email::EmailAddress;
@@ -47,6 +50,16 @@ pub struct ExternalIdentity {
     pub email_verified: bool,
     /// The name of the person.
     pub name: Option<String>,
+    /// When the provider last proved who it is (`auth_time`), where it says so: an old session there is no
+    /// fresh proof here.
+    pub authenticated_at: Option<Timestamp>,
+}
+
+impl ExternalIdentity {
+    /// When somebody proved who they are who comes in at `now`.
+    fn proved_at(&self, now: Timestamp) -> Timestamp {
+        self.authenticated_at.map_or(now, |at| at.min(now))
+    }
 }
 
 /// What a code says, to who can open it.
@@ -56,7 +69,25 @@ struct Code {
     user: UserId,
     /// The sign-in that begins when the code is exchanged: there is one of an id, so none is exchanged twice.
     sign_in: SignInId,
+    issued_at: Timestamp,
     proved_at: Timestamp,
+    /// What the verifier of who exchanges it must hash to.
+    challenge: Option<String>,
+}
+
+impl Code {
+    /// Whether who presents this verifier is who the code was issued for.
+    fn is_for(&self, verifier: Option<&Secret>) -> bool {
+        match (&self.challenge, verifier) {
+            (None, None) => true,
+            (Some(challenge), Some(verifier)) => {
+                let digest = BASE64.encode(Digest::of(verifier.reveal().as_bytes()).as_bytes());
+                verify_slices_are_equal(digest.as_bytes(), challenge.as_bytes()).is_ok()
+            }
+            // Who has taken the challenge away must not be let in by leaving out the verifier, or with any.
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
 }
 
 impl Identity {
@@ -64,7 +95,8 @@ impl Identity {
     ///
     /// A linked account opens its user. Else an address that the provider vouches for is linked to the user
     /// who has it, active or invited, unless another account with the same provider is linked to them: an
-    /// address can pass to another person. Else who has an address in one of the domains that may join
+    /// address can pass to another person. Their password and second factor go then, and their sessions end:
+    /// who set them may never have had the address. Else who has an address in one of the domains that may join
     /// `tenant`, named by its id or slug, becomes a user of it. The provider answers for how well the person
     /// was looked at: no code of a second factor is asked for.
     ///
@@ -81,7 +113,8 @@ impl Identity {
         let began = self.core().env.now();
         let method = SignInMethod::Oidc;
         let signed_in = self.arrive(who, tenant, |changes, user| {
-            self.begin(changes, user, method, began).map(Some)
+            let id = self.core().env.new_id()?;
+            self.begin_as(id, changes, user, method, began, who.proved_at(began)).map(Some)
         });
         let (_, user, tokens) =
             signed_in.await.map_err(|error| error.in_operation("identity.sign_in_external"))?;
@@ -92,27 +125,43 @@ impl Identity {
     /// [`Identity::sign_in_external`], but with a code for the tokens: what can stand in an address that a
     /// browser is sent to. [`Identity::exchange_code`] takes it once, within a minute.
     ///
+    /// `challenge` binds the code to who began: the SHA-256 of a verifier that only they know, in base64url
+    /// without padding (RFC 7636, `S256`).
+    ///
     /// # Errors
     ///
     /// Those of [`Identity::sign_in_external`].
-    pub async fn issue_code(&self, who: &ExternalIdentity, tenant: Option<&str>) -> Result<Secret> {
+    pub async fn issue_code(
+        &self,
+        who: &ExternalIdentity,
+        tenant: Option<&str>,
+        challenge: Option<&str>,
+    ) -> Result<Secret> {
         let issued = async {
-            let proved_at = self.core().env.now();
+            let issued_at = self.core().env.now();
+            let proved_at = who.proved_at(issued_at);
             let (tenant, user, ()) = self.arrive(who, tenant, |_, _| Ok(())).await?;
             let sign_in = self.core().env.new_id()?;
-            let code = Code { tenant: tenant.id, user: user.id, sign_in, proved_at };
+            let challenge = challenge.map(str::to_owned);
+            let (tenant, user) = (tenant.id, user.id);
+            let code = Code { tenant, user, sign_in, issued_at, proved_at, challenge };
             self.core().seal_ticket(CODE, &code, CODE_LASTS)
         };
         issued.await.map_err(|error: Error| error.in_operation("identity.issue_code"))
     }
 
-    /// The tokens for a code, which is used up by it.
+    /// The tokens for a code, which is used up by it. `verifier` is the one of the challenge that the code was
+    /// issued with, and absent where there was none.
     ///
     /// # Errors
     ///
-    /// `unauthenticated` when the code was not given out, is used up or over, or its user is disabled;
-    /// `rate_limited`; `unavailable` or `internal` from the store.
-    pub async fn exchange_code(&self, code: &Secret) -> Result<SignedIn> {
+    /// `unauthenticated` when the code was not given out, is used up or over, is another's by the verifier, or
+    /// its user is disabled; `rate_limited`; `unavailable` or `internal` from the store.
+    pub async fn exchange_code(
+        &self,
+        code: &Secret,
+        verifier: Option<&Secret>,
+    ) -> Result<SignedIn> {
         let exchanged = async {
             let code: Code = match self.core().open_ticket(CODE, code) {
                 Ok(code) => code,
@@ -121,6 +170,10 @@ impl Identity {
                     return Err(error);
                 }
             };
+            if !code.is_for(verifier) {
+                self.count_stranger().await?;
+                return Err(not_signed_in());
+            }
             let system = self.system_scope(CODE);
             let of = StandingOf::User(code.user);
             let standing = self.core().store.standing(&system, code.tenant, of).await?;
@@ -130,8 +183,9 @@ impl Identity {
                 .ok_or_else(not_signed_in)?;
             let mut changes = self.changes_of(&tenant, &user);
             let method = SignInMethod::Oidc;
+            let Code { sign_in, issued_at, proved_at, .. } = code;
             let tokens =
-                self.begin_as(code.sign_in, &mut changes, &user, method, code.proved_at)?;
+                self.begin_as(sign_in, &mut changes, &user, method, issued_at, proved_at)?;
             match self.core().commit(changes).await {
                 Ok(()) => Ok(SignedIn { tokens, user }),
                 Err(error) if error.kind() == ErrorKind::VersionConflict => {
@@ -232,6 +286,9 @@ impl Identity {
     }
 
     /// Links the account to a user whose address it vouches for; an invitation is accepted by it.
+    ///
+    /// Nobody has proved the address before, so what was set until now may be a stranger's, who registered
+    /// with it: password and second factor are of no use any more, and all sessions end.
     async fn link(
         &self,
         system: &SystemScope,
@@ -251,18 +308,18 @@ impl Identity {
         if other {
             return Err(self.refused());
         }
-        let mut user = user.clone();
-        if user.status == UserStatus::Invited {
-            let of = StandingOf::Credential(user.id.as_uuid());
-            let standing = core.store.standing(system, tenant.id, of).await?;
-            let credential = standing.and_then(|standing| standing.credential);
-            if let Some(Credential::Authenticators(own)) = credential {
-                let own = Authenticators { invitation: None, ..own };
-                put_authenticators(core, &mut changes, own, &["invitation"])?;
+        let of = StandingOf::Credential(user.id.as_uuid());
+        let standing = core.store.standing(system, tenant.id, of).await?;
+        if let Some(Credential::Authenticators(own)) = standing.and_then(|own| own.credential) {
+            let bare = Authenticators { version: own.version, ..Authenticators::none(user.id) };
+            if own != bare {
+                let fields = ["password", "totp", "recovery_codes", "invitation"];
+                put_authenticators(core, &mut changes, bare, &fields)?;
             }
-            let active = User { status: UserStatus::Active, ..user.clone() };
-            user = put_user(&core.env, &mut changes, &user, active)?;
         }
+        let session_epoch = user.session_epoch + 1;
+        let after = User { status: UserStatus::Active, session_epoch, ..user.clone() };
+        let user = put_user(&core.env, &mut changes, user, after)?;
         self.put_link(&mut changes, who, email.clone(), user.id)?;
         Ok((tenant.clone(), user, changes))
     }

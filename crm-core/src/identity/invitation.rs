@@ -136,7 +136,7 @@ impl Identity {
                     return Err(not_invited());
                 };
                 let began = self.core().env.now();
-                let after = accepted_by(&before, &accept)?;
+                let after = accepted_by(&tenant, &before, &accept)?;
                 let password = match &hash {
                     Some(hash) => Secret::clone(hash),
                     None => {
@@ -191,7 +191,7 @@ fn not_invited() -> Error {
 }
 
 /// The user who has accepted, where what they say is good.
-fn accepted_by(before: &User, accept: &AcceptInvitation) -> Result<User> {
+fn accepted_by(tenant: &Tenant, before: &User, accept: &AcceptInvitation) -> Result<User> {
     let mut refused = Vec::new();
     let mut full_name = before.full_name.clone();
     if let Some(name) = &accept.full_name {
@@ -200,7 +200,7 @@ fn accepted_by(before: &User, accept: &AcceptInvitation) -> Result<User> {
             Err(error) => refused.push(error),
         }
     }
-    let context = [before.email.as_str(), &full_name];
+    let context = [before.email.as_str(), &full_name, &tenant.name];
     refused.extend(check_password("password", &accept.password, &context, false).err());
     if !refused.is_empty() {
         return Err(Error::invalid(refused));

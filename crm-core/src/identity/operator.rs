@@ -27,8 +27,8 @@ impl System {
         password: &Secret,
     ) -> Result<()> {
         let set = async {
-            let (_, found, own) = self.account(tenant, user).await?;
-            let context = [found.email.as_str(), &found.full_name];
+            let (found_in, found, own) = self.account(tenant, user).await?;
+            let context = [found.email.as_str(), &found.full_name, &found_in.name];
             check_password("password", password, &context, own.has_second_factor())
                 .map_err(|error| Error::invalid(vec![error]))?;
             let hash = hash_password(&self.core, password).await?;

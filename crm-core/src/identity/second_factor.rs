@@ -25,8 +25,8 @@ const STEP: u64 = 30;
 const SECRET_BYTES: usize = 20;
 /// How many recovery codes there are.
 const RECOVERY_CODES: usize = 10;
-/// Bytes of a recovery code: too many to guess, and no more than people can type.
-const RECOVERY_BYTES: usize = 10;
+/// Bytes of a recovery code: so many that its plain hash tells nothing of it, and no more than people can type.
+const RECOVERY_BYTES: usize = 16;
 
 /// A generator of one-time codes that is to be set up.
 #[derive(Debug, Clone, Serialize)]
@@ -44,7 +44,7 @@ pub struct NewTotp {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RecoveryCodes {
-    /// Ten codes of 80 random bits.
+    /// Ten codes of 128 random bits.
     pub recovery_codes: Vec<Secret>,
 }
 
@@ -171,7 +171,7 @@ impl Account<'_> {
             must_have_second_factor(&own)?;
             self.check_own_password("password", &user, &own, &remove.password).await?;
             self.check_own_code(&tenant, &user, &mut own, &remove.code).await?;
-            let context = [user.email.as_str(), &user.full_name];
+            let context = [user.email.as_str(), &user.full_name, &tenant.name];
             check_password("password", &remove.password, &context, false)
                 .map_err(|error| Error::invalid(vec![error]))?;
             let own = Authenticators { totp: None, recovery_codes: Vec::new(), ..own };

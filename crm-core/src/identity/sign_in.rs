@@ -132,10 +132,11 @@ impl Identity {
         began: Timestamp,
     ) -> Result<Tokens> {
         let id = self.core().env.new_id()?;
-        self.begin_as(id, changes, user, method, began)
+        self.begin_as(id, changes, user, method, began, began)
     }
 
-    /// [`Identity::begin`] with the id that the sign-in shall have.
+    /// [`Identity::begin`] with the id that the sign-in shall have, of somebody who has proved who they are
+    /// at `proved_at`.
     pub(super) fn begin_as(
         &self,
         id: SignInId,
@@ -143,6 +144,7 @@ impl Identity {
         user: &User,
         method: SignInMethod,
         began: Timestamp,
+        proved_at: Timestamp,
     ) -> Result<Tokens> {
         let (core, policy) = (self.core(), self.crm.policy());
         let token = RefreshToken::first(&core.env, changes.tenant(), id.as_uuid())?;
@@ -151,7 +153,7 @@ impl Identity {
             user_id: user.id,
             method,
             created_at: began,
-            proved_at: began,
+            proved_at,
             refreshed_at: began,
             expires_at: began.after(policy.idle).min(began.after(policy.lasts)),
             ended_at: None,

@@ -35,7 +35,7 @@ pub enum TokenAlgorithm {
     /// ECDSA over P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
-    /// RSA, PKCS #1 v1.5, with SHA-256; 2048 bits where the key is made here.
+    /// RSA, PKCS #1 v1.5, with SHA-256; 3072 bits where the key is made here, 2048 at least.
     #[serde(rename = "RS256")]
     Rs256,
 }
@@ -93,7 +93,7 @@ impl TokenKey {
                 pair.and_then(|pair| pair.to_pkcs8v1()).map_err(unspecified)?.as_ref().to_vec()
             }
             TokenAlgorithm::Rs256 => {
-                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(unspecified)?;
+                let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(unspecified)?;
                 AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(unspecified)?.as_ref().to_vec()
             }
         };
@@ -104,7 +104,7 @@ impl TokenKey {
     ///
     /// # Errors
     ///
-    /// `invalid` when the document holds no key of the algorithm.
+    /// `invalid` when the document holds no key of the algorithm, or one of RSA below 2048 bits.
     pub fn from_pkcs8(algorithm: TokenAlgorithm, pkcs8: &[u8]) -> Result<Self> {
         let invalid = || {
             let message = format!(
@@ -119,6 +119,7 @@ impl TokenKey {
             TokenAlgorithm::Rs256 => {
                 // This library reads the key within the document, which begins behind 26 bytes where the
                 // document is written as every key of 2048 bits and more is written anew.
+                // It takes 2048 to 8192 bits (RFC 7518, 3.3).
                 let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| invalid())?;
                 let document = AsDer::<Pkcs8V1Der<'static>>::as_der(&pair).map_err(unspecified)?;
                 EncodingKey::from_rsa_der(document.as_ref().get(26..).unwrap_or_default())

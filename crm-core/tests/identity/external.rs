@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use crm_core::identity::{
-    AcceptInvitation, ExternalIdentity, NewUser, SignedIn, UserPatch, UserStatus,
+    AcceptInvitation, ExternalIdentity, NewUser, RegistrationPolicy, Secret, SignInPolicy,
+    SignedIn, UserPatch, UserStatus,
 };
+use crm_core::ports::Clock as _;
 use crm_core::tenancy::TenantPatch;
 use crm_core::{ErrorKind, Result, Role};
 
-use crate::{PASSWORD, World, make_tenant, refused, world};
+use crate::registration::registration;
+use crate::{PASSWORD, World, make_tenant, refused, second_factor, world};
 
 const ADA: &str = "ada@acme.example";
 
@@ -19,6 +22,7 @@ fn account(subject: &str, email: &str) -> ExternalIdentity {
         email: Some(email.into()),
         email_verified: true,
         name: Some("Ada King".into()),
+        authenticated_at: None,
     }
 }
 
@@ -71,6 +75,35 @@ async fn a_verified_address_links_once_and_the_link_stays() {
             refused(arrive(&world, &who, tenant).await, ErrorKind::Unauthenticated);
         }
     }
+}
+
+/// Somebody has registered with an address that is not theirs, and its owner comes later.
+#[tokio::test]
+async fn what_was_set_before_the_address_was_proved_is_of_no_use() {
+    let policy = SignInPolicy { registration: RegistrationPolicy::Open, ..crate::unlimited() };
+    let world = crate::world_with(|builder| builder.sign_in_policy(policy)).await;
+    let stranger = world.identity().register(registration(ADA, None)).await.unwrap();
+    let of_stranger =
+        async || world.identity().authenticate(stranger.tokens.access_token.reveal()).await;
+    let session = of_stranger().await.unwrap();
+    let totp = session.account().begin_totp().await.unwrap();
+    let first = second_factor::code(&world, &totp);
+    let codes = session.account().confirm_totp(&first.into()).await.unwrap().recovery_codes;
+
+    let arrived = arrive(&world, &account("1", ADA), None).await.unwrap();
+    assert_eq!(arrived.user.id, stranger.user.id);
+    let me = world.with(&arrived).await.unwrap().account().me().await.unwrap();
+    assert_eq!((me.second_factor, me.recovery_codes_left), (false, 0));
+    refused(of_stranger().await, ErrorKind::Unauthenticated);
+    let refreshed = world.identity().refresh(&stranger.tokens.refresh_token).await;
+    refused(refreshed, ErrorKind::Unauthenticated);
+    for code in [None, Some(codes[0].reveal())] {
+        let again = world.try_sign_in(ADA, PASSWORD, code).await;
+        refused(again, ErrorKind::Unauthenticated);
+    }
+    // Who is linked comes back and ends nothing.
+    arrive(&world, &account("1", ADA), None).await.unwrap();
+    world.with(&arrived).await.unwrap();
 }
 
 #[tokio::test]
@@ -147,8 +180,8 @@ async fn of_several_tenants_the_named_one_is_meant() {
 async fn a_code_is_exchanged_once_within_a_minute() {
     let world = world().await;
     let ada = world.user(ADA, Role::Agent).await;
-    let issue = async || world.identity().issue_code(&account("1", ADA), None).await.unwrap();
-    let exchange = async |code: &_| world.identity().exchange_code(code).await;
+    let issue = async || world.identity().issue_code(&account("1", ADA), None, None).await.unwrap();
+    let exchange = async |code: &_| world.identity().exchange_code(code, None).await;
     let code = issue().await;
     let signed_in = exchange(&code).await.unwrap();
     assert_eq!(signed_in.user.id, ada.id);
@@ -157,7 +190,7 @@ async fn a_code_is_exchanged_once_within_a_minute() {
     // Nor when the sign-in has ended and others have begun.
     session.account().sign_out(None).await.unwrap();
     world.clock.advance(Duration::from_secs(30));
-    world.session(ADA).await;
+    arrive(&world, &account("1", ADA), None).await.unwrap();
     refused(exchange(&code).await, ErrorKind::Unauthenticated);
 
     let code = issue().await;
@@ -172,4 +205,57 @@ async fn a_code_is_exchanged_once_within_a_minute() {
     let disable = UserPatch { status: UserStatus::Disabled.into(), ..UserPatch::default() };
     world.operator().await.users().update(ada.id, disable, None).await.unwrap();
     refused(exchange(&code).await, ErrorKind::Unauthenticated);
+}
+
+/// The challenge and the verifier of RFC 7636, appendix B.
+#[tokio::test]
+async fn a_code_serves_who_has_its_verifier() {
+    let world = world().await;
+    world.user(ADA, Role::Agent).await;
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let right = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    let wrong = Secret::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXl");
+    let issue = async |challenge| {
+        world.identity().issue_code(&account("1", ADA), None, challenge).await.unwrap()
+    };
+    let code = issue(Some(challenge)).await;
+    for verifier in [None, Some(&wrong), Some(&challenge.into())] {
+        let stolen = world.identity().exchange_code(&code, verifier).await;
+        refused(stolen, ErrorKind::Unauthenticated);
+    }
+    world.identity().exchange_code(&code, Some(&right)).await.unwrap();
+    let unbound = issue(None).await;
+    let other = world.identity().exchange_code(&unbound, Some(&right)).await;
+    refused(other, ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_old_session_at_the_provider_is_no_fresh_proof() {
+    let world = world().await;
+    world.user(ADA, Role::Agent).await;
+    let now = world.clock.now();
+    let ago = |seconds: i64| Some(now.saturating_add_micros(-seconds * 1_000_000));
+    let kind_at = async |said, later| {
+        let who = ExternalIdentity { authenticated_at: said, ..account("1", ADA) };
+        let code = world.identity().issue_code(&who, None, None).await.unwrap();
+        let exchanged = world.identity().exchange_code(&code, None).await.unwrap();
+        let here = arrive(&world, &who, None).await.unwrap();
+        world.clock.advance(later);
+        let mut kinds = Vec::new();
+        for signed_in in [exchanged, here] {
+            let tokens = world.identity().refresh(&signed_in.tokens.refresh_token).await.unwrap();
+            let session =
+                world.identity().authenticate(tokens.access_token.reveal()).await.unwrap();
+            kinds.push(session.account().begin_totp().await.unwrap_err().kind());
+        }
+        assert_eq!(kinds[0], kinds[1]);
+        kinds[0]
+    };
+    let (none, quarter) = (Duration::ZERO, Duration::from_secs(900));
+    // Who is let through has no password that a second factor could be second to.
+    assert_eq!(kind_at(ago(899), none).await, ErrorKind::Conflict);
+    assert_eq!(kind_at(ago(900), none).await, ErrorKind::StepUpRequired);
+    assert_eq!(kind_at(None, none).await, ErrorKind::Conflict);
+    // The provider's clock may be ahead: that makes no proof last longer.
+    assert_eq!(kind_at(ago(-600), quarter).await, ErrorKind::StepUpRequired);
 }

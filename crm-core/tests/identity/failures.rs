@@ -55,6 +55,7 @@ async fn after_too_many_in_a_row_the_password_is_of_no_use() {
         email: Some(ADA.into()),
         email_verified: true,
         name: None,
+        authenticated_at: None,
     };
     world.identity().sign_in_external(&external, None).await.unwrap();
     refused(world.try_sign_in(ADA, PASSWORD, None).await, ErrorKind::Unauthenticated);

@@ -9,7 +9,7 @@ use crate::{PASSWORD, field, refused, unlimited, world, world_with};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn registration(email: &str, invitation: Option<&Secret>) -> Registration {
+pub(crate) fn registration(email: &str, invitation: Option<&Secret>) -> Registration {
     Registration {
         company_name: "Initech".into(),
         full_name: "Bill Lumbergh".into(),

@@ -12,7 +12,7 @@ const OWNER: &str = "owner@acme.example";
 const STEP: Duration = Duration::from_secs(30);
 
 /// What a generator shows that has read the secret.
-fn code(world: &World, totp: &NewTotp) -> String {
+pub(crate) fn code(world: &World, totp: &NewTotp) -> String {
     let secret = totp_rs::Secret::try_from_base32(totp.secret.reveal()).unwrap();
     let generator = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     generator
@@ -89,7 +89,7 @@ async fn a_recovery_code_lets_in_once_and_new_ones_replace_the_old() {
     let world = world().await;
     let (session, totp, codes) = begun(&world).await;
     let [first, second, third] = [0, 1, 2].map(|place| codes.recovery_codes[place].reveal());
-    assert_eq!((first.len(), first.matches('-').count()), (19, 3), "80 bits in base32");
+    assert_eq!((first.len(), first.matches('-').count()), (32, 6), "128 bits in base32");
     enter(&world, first).await.unwrap();
     refused(enter(&world, first).await, ErrorKind::SecondFactorRequired);
     enter(&world, &second.to_uppercase().replace('-', " ")).await.unwrap();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crm_core::companies::{CompanyPatch, NewCompany};
 use crm_core::contacts::{ContactPatch, NewContact};
-use crm_core::identity::{NewApiKey, NewUser, User, UserPatch, UserStatus};
+use crm_core::identity::{
+    AcceptInvitation, ChangePassword, NewApiKey, NewUser, Secret, User, UserPatch, UserStatus,
+};
 use crm_core::{ApiKeyId, CompanyId, ContactId, ErrorKind, Role, UserId};
 use uuid::Uuid;
 
@@ -179,4 +181,28 @@ async fn who_may_not_is_told_of_a_missing_record_what_everybody_is_told() {
     let lagging = ours.lagging();
     let nothing = ContactId::from_uuid(Uuid::nil());
     refused(lagging.contacts().delete(nothing, None).await, ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn no_password_is_made_of_the_tenants_name() {
+    let world = world().await;
+    let (tenant, owner) =
+        crate::make_tenant(&world.crm, "Zyxwellian Quorvex", "owner@other.example").await;
+    let system = world.crm.system("test").unwrap();
+    let weak: Secret = "zyxwellian-quorvex".into();
+    let common = |field: &str| (field.to_owned(), "password_too_common".to_owned());
+
+    let set = system.set_password(tenant.id, owner.id, &weak).await;
+    assert_eq!(crate::field(set), common("password"));
+    let signed_in = world.try_sign_in("owner@other.example", crate::PASSWORD, None).await.unwrap();
+    let change =
+        ChangePassword { current_password: crate::PASSWORD.into(), new_password: weak.clone() };
+    let changed = world.with(&signed_in).await.unwrap().account().change_password(change).await;
+    assert_eq!(crate::field(changed), common("new_password"));
+    let new = NewUser { email: "ada@other.example".into(), full_name: None, role: Role::Agent };
+    let created = system.session(tenant.id).await.unwrap().users().create(new).await.unwrap();
+    let accept =
+        AcceptInvitation { invitation: created.invitation, password: weak, full_name: None };
+    let accepted = world.identity().accept_invitation(accept).await;
+    assert_eq!(crate::field(accepted), common("password"));
 }

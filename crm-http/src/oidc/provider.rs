@@ -101,6 +101,8 @@ pub(crate) struct RoundTrip {
     pub(crate) tenant: Option<String>,
     /// What the page that is returned to knows its own sign-in by.
     pub(crate) page_state: Option<String>,
+    /// What the code for the page is bound to.
+    pub(crate) challenge: Option<String>,
 }
 
 /// Who somebody is, as the provider says.
@@ -110,6 +112,7 @@ pub(crate) struct Vouched {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
+    pub(crate) authenticated_at: Option<Timestamp>,
 }
 
 impl OidcProvider {
@@ -298,6 +301,9 @@ impl OidcProvider {
             email: claims.email().map(|email| email.as_str().to_owned()),
             email_verified: claims.email_verified().unwrap_or(false),
             name: name(claims.name()),
+            authenticated_at: claims
+                .auth_time()
+                .map(|at| Timestamp::from_micros(at.timestamp_micros()).unwrap_or(Timestamp::MIN)),
         };
         if vouched.email.is_none()
             && let Ok(request) =

@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 /// The owner of the tenant `acme`, who is active.
 pub(crate) const OWNER: &str = "owner@acme.example";
 
+/// What a page knows, and its challenge (RFC 7636, appendix B).
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
 pub(crate) struct Host {
     pub(crate) url: String,
     owner: Session,
@@ -79,6 +83,11 @@ impl Host {
 
     pub(crate) fn login(&self, provider: &str) -> String {
         format!("{}/auth/oidc/{provider}/login", self.url)
+    }
+
+    /// Where a page begins that is returned to.
+    pub(crate) fn login_of_page(&self, provider: &str) -> String {
+        format!("{}?challenge={CHALLENGE}", self.login(provider))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, parameter};
 use crate::fake::CLIENT_SECRET;
-use crate::host::OWNER;
+use crate::host::{CHALLENGE, OWNER, VERIFIER};
 use crate::scene::{ADA, Scene};
 
 #[tokio::test]
@@ -86,9 +86,10 @@ async fn a_code_for_tokens_is_good_for_a_minute() {
             provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to).unwrap()
         })
         .await;
-        let page = scene.sign_in().await;
+        let page = scene.sign_in_at(scene.host.login_of_page("fake")).await;
         assert_eq!(parameter(page.to(), "state"), None);
-        let code = json!({ "code": parameter(page.to(), "code").unwrap() });
+        let code = parameter(page.to(), "code").unwrap();
+        let code = json!({ "code": code, "verifier": VERIFIER });
         scene.later(Duration::from_secs(waits));
         let url = format!("{}/auth/oidc/token", scene.host.url);
         let page = Browser::new().post_json(&url, &code).await;
@@ -100,6 +101,34 @@ async fn a_code_for_tokens_is_good_for_a_minute() {
     }
 }
 
+/// Who sees the address that the browser is sent to has the code.
+#[tokio::test]
+async fn a_code_serves_the_page_that_began() {
+    let mut scene = Scene::with(|provider| {
+        let to = "https://app.example/signed-in".parse().unwrap();
+        provider.client_secret(&Secret::from(CLIENT_SECRET)).return_to(to).unwrap()
+    })
+    .await;
+    let login = scene.host.login("fake");
+    let short = &CHALLENGE[1..];
+    for begins in
+        [login.clone(), format!("{login}?challenge="), format!("{login}?challenge={short}")]
+    {
+        scene.browser.get(&begins).await.refused(400, "malformed");
+    }
+    let page = scene.sign_in_at(scene.host.login_of_page("fake")).await;
+    let code = parameter(page.to(), "code").unwrap();
+    let url = format!("{}/auth/oidc/token", scene.host.url);
+    for wrong in [CHALLENGE, ""] {
+        let stolen = json!({ "code": code, "verifier": wrong });
+        Browser::new().post_json(&url, &stolen).await.refused(401, "unauthenticated");
+    }
+    let without = Browser::new().post_json(&url, &json!({ "code": code })).await;
+    assert!(without.status.is_client_error(), "{without:?}");
+    let own = json!({ "code": code, "verifier": VERIFIER });
+    assert_eq!(Browser::new().post_json(&url, &own).await.signed_in(), ADA);
+}
+
 /// Otherwise somebody could bring others into an account of theirs by a link.
 #[tokio::test]
 async fn the_page_gets_back_the_state_that_it_gave() {
@@ -109,7 +138,8 @@ async fn the_page_gets_back_the_state_that_it_gave() {
     })
     .await;
     let login = scene.host.login("fake");
-    let page = scene.browser.get(format!("{login}?state=a%26code%3Db")).await;
+    let page = format!("{login}?state=a%26code%3Db&challenge={CHALLENGE}");
+    let page = scene.browser.get(page).await;
     let back = scene.browser.get(page.to()).await;
     let page = scene.browser.get(back.to()).await;
     let to = page.to();
@@ -118,5 +148,25 @@ async fn the_page_gets_back_the_state_that_it_gave() {
     let long = "x".repeat(129);
     for name in ["state", "tenant"] {
         scene.browser.get(format!("{login}?{name}={long}")).await.refused(400, "malformed");
+    }
+}
+
+#[tokio::test]
+async fn the_age_of_the_providers_session_counts() {
+    let mut scene = Scene::new().await;
+    for (ago, fresh) in [(899, true), (900, false)] {
+        scene.fake.now(|plan| {
+            plan.claims = Box::new(move |claims| {
+                claims["auth_time"] = (claims["iat"].as_i64().unwrap() - ago).into();
+            });
+        });
+        let reply = scene.sign_in().await.json();
+        let url = format!("{}/auth/totp", scene.host.url);
+        let request = reqwest::Client::new().post(url);
+        let token = reply["access_token"].as_str().unwrap();
+        let reply = request.bearer_auth(token).send().await.unwrap().text().await.unwrap();
+        // Who is let through has no password that a second factor could be second to.
+        let code = if fresh { "conflict" } else { "step_up_required" };
+        assert_eq!(serde_json::from_str::<Value>(&reply).unwrap()["code"], code, "{reply}");
     }
 }

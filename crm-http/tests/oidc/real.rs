@@ -7,7 +7,7 @@ use crm_http::OidcProvider;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Page, parameter};
-use crate::host::{Host, OWNER, callback};
+use crate::host::{CHALLENGE, Host, OWNER, VERIFIER, callback};
 use crate::real_provider::{CONFIDENTIAL, PUBLIC, Program, RealProvider, way_back};
 
 /// The page of ours that codes are sent to; nobody listens there.
@@ -137,14 +137,18 @@ async fn a_client_without_a_secret_signs_in_and_a_code_serves_once() {
 #[tokio::test]
 async fn a_browser_returns_with_a_code_that_is_exchanged_once() {
     let Some(both) = Together::start().await else { return };
-    let page = both.sign_in_with("returning", OWNER, "").await;
+    let query = format!("?challenge={CHALLENGE}");
+    let page = both.sign_in_with("returning", OWNER, &query).await;
     let to = page.to();
     assert!(to.as_str().starts_with(RETURN_TO), "{to}");
     assert_eq!((page.status.as_u16(), page.body.as_str()), (302, ""));
     let mut script = Browser::new();
     let url = format!("{}/auth/oidc/token", both.host.url);
-    let code = json!({ "code": parameter(to, "code").unwrap() });
+    let code = json!({ "code": parameter(to, "code").unwrap(), "verifier": VERIFIER });
     assert_eq!(script.post_json(&url, &code).await.signed_in(), OWNER);
     script.post_json(&url, &code).await.refused(401, "unauthenticated");
-    script.post_json(&url, &json!({ "code": "x" })).await.refused(401, "unauthenticated");
+    script
+        .post_json(&url, &json!({ "code": "x", "verifier": VERIFIER }))
+        .await
+        .refused(401, "unauthenticated");
 }

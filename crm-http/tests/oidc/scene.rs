@@ -44,14 +44,22 @@ impl Scene {
 
     /// From our page by the provider to the address that the browser comes back to.
     pub(crate) async fn way_back(&mut self) -> Url {
-        let page = self.browser.get(self.host.login("fake")).await;
+        self.way_back_from(self.host.login("fake")).await
+    }
+
+    async fn way_back_from(&mut self, login: String) -> Url {
+        let page = self.browser.get(login).await;
         assert_eq!(page.status.as_u16(), 302, "{page:?}");
         let page = self.browser.get(page.to()).await;
         page.to().clone()
     }
 
     pub(crate) async fn sign_in(&mut self) -> Page {
-        let back = self.way_back().await;
+        self.sign_in_at(self.host.login("fake")).await
+    }
+
+    pub(crate) async fn sign_in_at(&mut self, login: String) -> Page {
+        let back = self.way_back_from(login).await;
         self.browser.get(back).await
     }
 
