@@ -44,7 +44,10 @@ pub(super) async fn export(
         pieces.recv().await.map(|piece| (piece, pieces))
     });
     let first = futures::stream::once(async { Ok(first) });
-    Ok(Exported { format, body: Body::from_stream(futures::StreamExt::chain(first, rest)) })
+    Ok(Exported {
+        format,
+        body: Body::from_stream(futures::StreamExt::fuse(futures::StreamExt::chain(first, rest))),
+    })
 }
 
 /// Writes the file, piece by piece, as long as somebody takes it.

@@ -1,5 +1,6 @@
 //! Contacts from files and to files.
 
+use axum::body::Body;
 use axum::body::{Body, Bytes};
 use serde_json::json;
 
@@ -92,6 +93,10 @@ async fn what_is_exported_can_be_imported() {
         let ending = if format == "vcard" { "vcf" } else { format };
         let name = format!("attachment; filename=\"contacts.{ending}\"");
         assert_eq!(file.header("content-disposition"), name);
+        let packed = [("accept-encoding", "gzip")];
+        let packed = server.send("GET", &path, &acme.owner, &packed, Body::empty()).await;
+        assert_eq!(packed.header("content-encoding"), "gzip");
+        assert!(packed.bytes.starts_with(&[0x1f, 0x8b]) && packed.bytes.len() < file.bytes.len());
         let report = import(&server, &other, "dry_run=true", media, &file.text()).await.is(200);
         assert_eq!((&report["created"], &report["failed"]), (&json!(1200), &json!(0)), "{format}");
     }

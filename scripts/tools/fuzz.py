@@ -1,7 +1,8 @@
-"""Signs in for schemathesis, and again before the token ends or after a fuzzed request has ended it."""
+"""What schemathesis must know: how to sign in, again where a fuzzed request has ended it, and JSON lines."""
 
 import json
 import os
+import random
 import time
 import urllib.error
 import urllib.request
@@ -37,4 +38,13 @@ class SignIn:
         return self.token
 
     def set(self, case, data, context):
-        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+        # Each case comes from an address of its own: the limits of wrong attempts have tests of their own.
+        address = ".".join(["10", *(str(random.randrange(256)) for _ in range(3))])
+        case.headers = {
+            **(case.headers or {}), "Authorization": f"Bearer {data}", "X-Forwarded-For": address,
+        }
+
+
+@schemathesis.serializer("application/jsonl")
+def json_lines(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
