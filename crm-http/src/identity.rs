@@ -343,7 +343,7 @@ async fn remove_totp(
 }
 
 async fn new_recovery_codes(
-    caller: Caller<ManageOwnAccount>,
+    caller: Caller<SecureOwnAccount>,
     _: NoParams,
     body: Body<Code>,
 ) -> Result<Reply<RecoveryCodes>, Problem> {
