@@ -182,7 +182,7 @@ pub(crate) fn routes() -> ApiRouter<App> {
                     "new_recovery_codes",
                     &[409],
                     "Take new recovery codes",
-                    "The old ones are of no use any more. 401 or 422 for a wrong code; 409 where \
+                    "The old ones are of no use any more. 401 or 422 for a wrong code; 403 without a fresh proof; 409 where \
                      there is no second factor; 429 after too many.",
                 ),
             ),
@@ -343,7 +343,7 @@ async fn remove_totp(
 }
 
 async fn new_recovery_codes(
-    caller: Caller<ManageOwnAccount>,
+    caller: Caller<SecureOwnAccount>,
     _: NoParams,
     body: Body<Code>,
 ) -> Result<Reply<RecoveryCodes>, Problem> {

@@ -128,6 +128,11 @@ impl Problem {
         }
     }
 
+    /// The stable word for what went wrong.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The reply to the request with this id.
     pub(crate) fn reply(&self, request_id: &RequestId) -> Response {
         let document = Document {

@@ -81,7 +81,8 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     // Above every filter, so that each line within a request holds its id.
     let span = tracing::error_span!("request", request_id = request_id.as_str());
     let mut response = next.run(request).instrument(span).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
         let headers = std::mem::take(response.headers_mut());
         let mut document = problem.reply(&request_id);
         for (name, value) in &headers {
@@ -102,11 +103,18 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     drop(in_flight);
     let (status, took) = (response.status(), began.elapsed());
     metrics::served(&method, route, status, took);
-    log(&framed, &method, route, status.as_u16(), took);
+    let code = problem.as_ref().map(Problem::code);
+    log(&framed, &method, route, (status.as_u16(), code), took);
     response
 }
 
-fn log(framed: &Framed, method: &Method, route: Option<&str>, status: u16, took: Duration) {
+fn log(
+    framed: &Framed,
+    method: &Method,
+    route: Option<&str>,
+    (status, code): (u16, Option<&'static str>),
+    took: Duration,
+) {
     let caller = framed.found.caller.get();
     tracing::info!(
         target: "crm_http::access",
@@ -117,6 +125,7 @@ fn log(framed: &Framed, method: &Method, route: Option<&str>, status: u16, took:
         %method,
         route,
         status,
+        code,
         duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
         "served"
     );

@@ -144,10 +144,11 @@ impl Account<'_> {
     /// # Errors
     ///
     /// `invalid` on `code`; `conflict` where there is no second factor; `forbidden` where nobody is signed
-    /// in; `rate_limited` after too many wrong attempts; `unavailable` or `internal` from the store.
+    /// in; `step_up_required`; `rate_limited` after too many wrong attempts; `unavailable` or `internal` from
+    /// the store.
     pub async fn new_recovery_codes(&self, code: &Secret) -> Result<RecoveryCodes> {
         let attempt = || async {
-            self.session.authorize::<ManageOwnAccount>()?;
+            self.session.authorize::<SecureOwnAccount>()?;
             let (tenant, user, mut own) = self.authenticators().await?;
             must_have_second_factor(&own)?;
             self.check_own_code(&tenant, &user, &mut own, code).await?;

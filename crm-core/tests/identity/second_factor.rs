@@ -179,6 +179,25 @@ async fn a_step_up_renews_the_proof() {
 }
 
 #[tokio::test]
+async fn new_recovery_codes_ask_for_a_fresh_proof() {
+    let world = world().await;
+    let signed_in = world.try_sign_in(OWNER, PASSWORD, None).await.unwrap();
+    let session = world.with(&signed_in).await.unwrap();
+    let totp = session.account().begin_totp().await.unwrap();
+    let first = code(&world, &totp);
+    let codes = session.account().confirm_totp(&first.into()).await.unwrap().recovery_codes;
+    world.clock.advance(Duration::from_secs(15 * 60));
+    let tokens = world.identity().refresh(&signed_in.tokens.refresh_token).await.unwrap();
+    let session =
+        async || world.identity().authenticate(tokens.access_token.reveal()).await.unwrap();
+    let stale = session().await.account().new_recovery_codes(&codes[0]).await;
+    refused(stale, ErrorKind::StepUpRequired);
+    let proof = StepUp { password: PASSWORD.into(), code: Some(codes[1].clone()) };
+    session().await.account().step_up(proof).await.unwrap();
+    session().await.account().new_recovery_codes(&codes[0]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_invitation_takes_the_second_factor_away() {
     let world = world().await;
     world.user("ada@acme.example", Role::Agent).await;

@@ -137,8 +137,11 @@ pub(super) fn of(name: &str) -> Option<Value> {
         }),
         "Code" => json!({ "code": "123456" }),
         "RemoveTotp" => json!({ "password": "seven lanterns by the quay", "code": "123456" }),
-        "RecoveryCodes" => json!({ "recovery_codes": ["JBSWY3DPEHPK3PXP"] }),
-        "Exchange" => json!({ "code": "crm1.c29tZXRoaW5n" }),
+        "RecoveryCodes" => json!({ "recovery_codes": ["jbsw-y3dp-ehpk-3pxp-jbsw-y3dp-eh"] }),
+        "Exchange" => json!({
+            "code": "crm1.c29tZXRoaW5n",
+            "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        }),
         "Health" => json!({
             "status": "ok",
             "checks": [{ "name": "store", "status": "ok", "latency_ms": 0.4 }],

@@ -37,4 +37,8 @@ fn a_line_tells_who_did_what_and_no_secret() {
     assert_eq!((&line["method"], &line["route"]), (&json!("GET"), &json!("/contacts")));
     assert_eq!((&line["status"], &line["address"]), (&json!(200), &json!("127.0.0.1")));
     assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(line.get("code"), None);
+    let refused = lines.iter().filter(|line| line["target"] == "crm_http::access");
+    let refused: Vec<_> = refused.filter_map(|line| line["code"].as_str()).collect();
+    assert_eq!(refused, ["unauthenticated", "not_found", "unauthenticated", "invalid"]);
 }
