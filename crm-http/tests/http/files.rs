@@ -1,6 +1,5 @@
 //! Contacts from files and to files.
 
-use axum::body::Body;
 use axum::body::{Body, Bytes};
 use serde_json::json;
 
