@@ -58,6 +58,33 @@ fn a_demo_prints_lines_that_work_and_leaves_nothing() {
     assert_eq!(shell.files(), ["stderr"], "the data and the keys were in a folder of their own");
 }
 
+/// The lines of the README's section on serving, after those that the demo prints.
+#[test]
+fn the_readme_s_lines_work_as_printed() {
+    let shell = Shell::new();
+    let mut server = Server::start(&shell, &["--demo"]);
+    let said = server.prints_until("The rest");
+    let printed = said.lines().filter(|line| line.starts_with("  "));
+    let token: Vec<&str> = printed.take_while(|line| !line.contains("$TOKEN")).collect();
+    let readme = include_str!("../../../README.md");
+    let lines = readme.split("API=http://127.0.0.1:8080\n").nth(1).unwrap();
+    let lines = lines.split("```").next().unwrap();
+    let script =
+        format!("{}\nAPI={}\n{lines}", token.join("\n"), format_args!("http://{}", server.address));
+    let output = Command::new("sh").args(["-euc", &script]).output().unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut replies = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
+    let found = replies.next().unwrap().unwrap();
+    assert!(!found["items"].as_array().unwrap().is_empty(), "nobody is found: {found}");
+    let page = replies.next().unwrap().unwrap();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    let made = replies.next().unwrap().unwrap();
+    assert_eq!(made["last_name"], "Hopper", "{made}");
+    assert!(said.contains("first_name") && said.contains("grace@example.com"));
+    server.stop();
+}
+
 #[test]
 fn a_demo_in_a_named_database_is_found_again_with_a_new_password() {
     let shell = Shell::new();
