@@ -232,6 +232,33 @@ async fn a_new_password_ends_the_other_sessions_and_keeps_its_own() {
     world.sign_in(EMAIL, OTHER, "192.0.2.1").await.unwrap();
 }
 
+/// Refreshes every `pause`, and says for how long it was let.
+async fn lasts(world: &World, pause: Duration) -> Duration {
+    let mut token = world.ada.tokens.refresh_token.clone();
+    let mut lasted = Duration::ZERO;
+    loop {
+        world.clock.advance(pause);
+        match from(&world.here, None).refresh(&token).await {
+            Ok(tokens) => (token, lasted) = (tokens.refresh_token, lasted + pause),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+                return lasted;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself_at_rest_and_at_last() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let policy = World::new().await.here.policy().clone();
+    assert_eq!((policy.idle, policy.lasts), (30 * DAY, 90 * DAY));
+    assert_eq!(lasts(&World::new().await, policy.idle).await, Duration::ZERO);
+    let used = lasts(&World::new().await, policy.idle - DAY).await;
+    assert_eq!(used, 3 * (policy.idle - DAY), "as often as it is used, but not beyond 90 days");
+    assert_eq!(lasts(&World::new().await, DAY).await, policy.lasts - DAY);
+}
+
 #[tokio::test]
 async fn what_ends_a_session_is_seen_at_once_here_and_within_a_second_there() {
     let world = World::new().await;
