@@ -6,13 +6,13 @@ use serde_json::json;
 use super::credential::{
     Authenticators, Credential, CredentialKind, SignIn, SignInMethod, StandingOf,
 };
+use super::invitation::put_user;
 use super::model::User;
 use super::password::{Verdict, check_password, hash_password, verify_password};
 use super::password_sign_in::note_failure;
 use super::secret::{RefreshToken, Secret};
-use super::sign_in::{put_authenticators, put_sign_in};
+use super::sign_in::{put_authenticators, put_sign_in, throttle_of};
 use crate::access::{ACTIONS, ManageOwnAccount, Role};
-use crate::changes::Write;
 use crate::error::{Error, ErrorKind, FieldError, Result};
 use crate::events::EventName;
 use crate::id::{SignInId, UserId};
@@ -153,21 +153,12 @@ impl Account<'_> {
                 ..own
             };
             put_authenticators(core, &mut changes, own, &["password"])?;
-            let expected_version = user.version;
-            let user = User {
-                session_epoch: user.session_epoch + 1,
-                updated_at: changes.at(),
-                version: expected_version + 1,
-                ..user
-            };
-            let data = json!({ "version": user.version, "changes": {} });
-            let epoch = user.session_epoch;
-            let id = user.id;
-            let write = Write::UpdateUser { user, expected_version };
-            changes.record(&core.env, write, id, EventName::UserUpdated, Vec::new(), &data)?;
+            let after = User { session_epoch: user.session_epoch + 1, ..user.clone() };
+            let user = put_user(&core.env, &mut changes, &user, after)?;
             if let Some(sign_in) = self.current().await? {
+                let epoch = user.session_epoch;
                 let sign_in = SignIn { epoch, proved_at: changes.at(), ..sign_in };
-                let data = json!({ "user_id": id });
+                let data = json!({ "user_id": user.id });
                 let name = EventName::SessionRefreshed;
                 put_sign_in(core, &mut changes, sign_in, name, &data)?;
             }
@@ -355,18 +346,13 @@ impl Account<'_> {
     /// Counts an attempt as wrong before it is looked at, together with those to sign in.
     pub(super) async fn count_attempt(&self, user: &User) -> Result<()> {
         let core = self.session.core();
-        let (quota, now) = (core.policy.per_account, core.env.now());
-        let allowance = core.limits.take(&throttle(user), quota, now).await?;
-        if !allowance.allowed {
-            let message = "too many attempts; wait before the next one";
-            return Err(Error::rate_limited(message, allowance.retry_after));
-        }
-        Ok(())
+        core.take_attempt(&throttle_of(&user.email.key()), core.policy.per_account).await
     }
 
     pub(super) async fn forgive_attempt(&self, user: &User) -> Result<()> {
         let core = self.session.core();
-        core.limits.give_back(&throttle(user), core.policy.per_account, core.env.now()).await
+        let throttle = throttle_of(&user.email.key());
+        core.limits.give_back(&throttle, core.policy.per_account, core.env.now()).await
     }
 
     pub(super) async fn note_failure(&self, user: &User) {
@@ -393,11 +379,6 @@ impl Account<'_> {
             | None => None,
         }))
     }
-}
-
-/// What attempts on an account are counted by, in whatever tenant.
-fn throttle(user: &User) -> String {
-    format!("account:{}", user.email.key())
 }
 
 /// Sessions of one user that are looked at.

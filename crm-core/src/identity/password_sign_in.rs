@@ -10,7 +10,7 @@ use super::password::{Verdict, hash_password, verify_password};
 use super::second_factor::{code_required, take_code};
 use super::secret::Secret;
 use super::sign_in::{
-    Identity, SignedIn, put_authenticators, record_authenticators, tenant_required,
+    Identity, SignedIn, put_authenticators, record_authenticators, tenant_required, throttle_of,
 };
 use crate::access::Role;
 use crate::changes::Changes;
@@ -69,7 +69,7 @@ impl Identity {
             let email = EmailAddress::parse(&attempt.email).ok();
             let throttle =
                 email.as_ref().map_or_else(|| attempt.email.to_lowercase(), EmailAddress::key);
-            let throttle = format!("account:{throttle}");
+            let throttle = throttle_of(&throttle);
             self.count_attempt(&throttle).await?;
             let began = self.core().env.now();
             let known = self.known(email.as_ref(), attempt.tenant.as_deref()).await?;

@@ -49,14 +49,14 @@ impl Identity {
         let of = StandingOf::Credential(token.id);
         let standing = self.core().store.standing(&system, token.tenant, of).await?;
         let now = self.core().env.now();
-        let known = standing.and_then(|standing| signed_in(&standing, now));
+        let known = standing.as_ref().and_then(|standing| signed_in(standing, now));
         let Some((tenant, user, sign_in)) =
             known.filter(|(_, _, sign_in)| sign_in.family == refresh.family())
         else {
             self.count_stranger().await?;
             return Err(not_signed_in());
         };
-        let mut changes = self.changes_of(&tenant, &user);
+        let mut changes = self.changes_of(tenant, user);
         let presented = token.digest();
         if presented == sign_in.refresh_token {
             let next = OpaqueToken::new(&self.core().env, token.tenant, token.id)?;
@@ -70,19 +70,19 @@ impl Identity {
                     used_at: now,
                     successor: token.seal_successor(&next),
                 }),
-                ..sign_in
+                ..sign_in.clone()
             };
             let data = json!({ "user_id": user.id });
             put_sign_in(self.core(), &mut changes, renewed, EventName::SessionRefreshed, &data)?;
             self.core().commit(changes).await?;
-            return self.tokens(&tenant, &user, &refresh.with(next));
+            return self.tokens(tenant.id, user.id, &refresh.with(next));
         }
         if let Some(previous) = &sign_in.previous
             && previous.token == presented
             && now.since(previous.used_at) < self.crm.policy().retry_within
         {
             let successor = token.open_successor(&previous.successor);
-            return self.tokens(&tenant, &user, &refresh.with(successor));
+            return self.tokens(tenant.id, user.id, &refresh.with(successor));
         }
         tracing::warn!(
             request_id = self.arrival.request_id.as_str(),
@@ -90,7 +90,7 @@ impl Identity {
             user = %user.id,
             "a used refresh token came back: its sign-in is ended"
         );
-        let ended = SignIn { ended_at: Some(now), ..sign_in };
+        let ended = SignIn { ended_at: Some(now), ..sign_in.clone() };
         let data = json!({ "user_id": user.id, "reason": "token_reused" });
         put_sign_in(self.core(), &mut changes, ended, EventName::SessionEnded, &data)?;
         self.core().commit(changes).await?;

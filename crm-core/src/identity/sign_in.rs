@@ -92,12 +92,13 @@ impl Identity {
             let standing =
                 self.crm.standing(claims.tenant_id, of, &self.arrival.request_id).await?;
             let (tenant, user, sign_in) = standing
-                .and_then(|standing| signed_in(&standing, now))
+                .as_deref()
+                .and_then(|standing| signed_in(standing, now))
                 .filter(|(_, user, _)| user.id == claims.sub)
                 .ok_or_else(not_signed_in)?;
             let fresh = now.since(sign_in.proved_at) < self.crm.policy().fresh;
             let proof = Proof::SignIn { id: sign_in.id, fresh };
-            Ok(self.crm.session_for(&tenant, &user, proof, self.arrival.request_id.clone()))
+            Ok(self.crm.session_for(tenant, user, proof, self.arrival.request_id.clone()))
         };
         session.await.map_err(|error: Error| error.in_operation("identity.authenticate"))
     }
@@ -167,19 +168,15 @@ impl Identity {
         };
         let data = json!({ "user_id": user.id, "method": method });
         put_sign_in(core, changes, sign_in, EventName::SessionStarted, &data)?;
-        self.tokens_in(changes.tenant(), user.id, &token)
+        self.tokens(changes.tenant(), user.id, &token)
     }
 
     pub(super) fn tokens(
         &self,
-        tenant: &Tenant,
-        user: &User,
+        tenant: TenantId,
+        user: UserId,
         refresh: &RefreshToken,
     ) -> Result<Tokens> {
-        self.tokens_in(tenant.id, user.id, refresh)
-    }
-
-    fn tokens_in(&self, tenant: TenantId, user: UserId, refresh: &RefreshToken) -> Result<Tokens> {
         let core = self.core();
         let sign_in = SignInId::from_uuid(refresh.token.id);
         let now = core.env.now();
@@ -223,23 +220,13 @@ impl Identity {
     /// Counts something against the address that it comes from.
     pub(super) async fn count(&self, what: &str, quota: Quota) -> Result<()> {
         let Some(address) = &self.arrival.address else { return Ok(()) };
-        self.take(&format!("{what}:{address}"), quota).await
-    }
-
-    async fn take(&self, key: &str, quota: Quota) -> Result<()> {
-        let now = self.core().env.now();
-        let allowance = self.core().limits.take(key, quota, now).await?;
-        if allowance.allowed {
-            return Ok(());
-        }
-        let message = "too many attempts; wait before the next one";
-        Err(Error::rate_limited(message, allowance.retry_after))
+        self.core().take_attempt(&format!("{what}:{address}"), quota).await
     }
 
     /// Counts an attempt as wrong before it is looked at, so that many at once are no way around.
     pub(super) async fn count_attempt(&self, account: &str) -> Result<()> {
         self.count("attempt", self.crm.policy().per_address).await?;
-        self.take(account, self.crm.policy().per_account).await
+        self.core().take_attempt(account, self.crm.policy().per_account).await
     }
 
     /// The attempt was right after all.
@@ -259,15 +246,32 @@ impl Identity {
     }
 }
 
+impl Core {
+    /// Takes one of what `quota` allows, or refuses.
+    pub(super) async fn take_attempt(&self, key: &str, quota: Quota) -> Result<()> {
+        let allowance = self.limits.take(key, quota, self.env.now()).await?;
+        if allowance.allowed {
+            return Ok(());
+        }
+        let message = "too many attempts; wait before the next one";
+        Err(Error::rate_limited(message, allowance.retry_after))
+    }
+}
+
+/// What attempts on an account are counted by, in whatever tenant.
+pub(super) fn throttle_of(address: &str) -> String {
+    format!("account:{address}")
+}
+
 /// The sign-in that a standing shows, with its user, where both are good.
-pub(super) fn signed_in(standing: &Standing, now: Timestamp) -> Option<(Tenant, User, SignIn)> {
+pub(super) fn signed_in(standing: &Standing, now: Timestamp) -> Option<(&Tenant, &User, &SignIn)> {
     let user = standing.user.as_ref().filter(|user| user.status == UserStatus::Active)?;
     let Some(Credential::SignIn(sign_in)) = &standing.credential else { return None };
     let good = sign_in.user_id == user.id
         && sign_in.ended_at.is_none()
         && sign_in.epoch == user.session_epoch
         && now < sign_in.expires_at;
-    good.then(|| (standing.tenant.clone(), user.clone(), sign_in.clone()))
+    good.then_some((&standing.tenant, user, sign_in))
 }
 
 /// Records that an authenticator of a user has changed; `fields` says which.
