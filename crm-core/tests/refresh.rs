@@ -8,8 +8,9 @@
     reason = "tests"
 )]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+#[path = "common/clock.rs"]
+mod clock;
+
 use std::time::Duration;
 
 use crm_core::identity::{Arrival, ExternalIdentity, Identity, Secret, Tokens};
@@ -19,23 +20,9 @@ use crm_core::tenancy::NewTenant;
 use crm_core::{Crm, ErrorKind, Result, Timestamp};
 use proptest::prelude::*;
 
+use clock::TestClock;
+
 const GRACE: Duration = Duration::from_secs(10);
-
-/// Stands still until it is moved.
-#[derive(Clone)]
-struct TestClock(Arc<AtomicI64>);
-
-impl TestClock {
-    fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -82,7 +69,7 @@ struct Play {
 
 impl Play {
     async fn new() -> Play {
-        let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000_000)));
+        let clock = TestClock::default();
         let crm = Crm::builder(MemoryStore::default()).clock(clock.clone()).build().unwrap();
         let new = NewTenant::new("Acme", "ada@acme.example", "US".parse().unwrap());
         let (tenant, _) = crm.system("test").unwrap().create_tenant(new).await.unwrap();

@@ -9,8 +9,11 @@
     reason = "tests"
 )]
 
+#[path = "common/clock.rs"]
+mod clock;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crm_core::contacts::NewContact;
@@ -22,28 +25,15 @@ use crm_core::identity::{
 };
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{Clock, Computation, SystemRandomness, Workers};
-use crm_core::{Crm, Error, ErrorKind, KeyRing, Page, Result, Role, Session, Timestamp};
+use crm_core::{Crm, Error, ErrorKind, KeyRing, Page, Result, Role, Session};
+
+use clock::TestClock;
 
 const PASSWORD: &str = "tangerine ledger boat";
 const OTHER: &str = "umbrella quartz violin";
 const EMAIL: &str = "ada@acme.example";
 /// Looks at the store serve for less than a second.
 const A_SECOND: Duration = Duration::from_secs(1);
-
-#[derive(Clone)]
-struct TestClock(Arc<AtomicI64>);
-
-impl TestClock {
-    fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 /// Computes at once, and counts.
 #[derive(Clone, Default)]
@@ -69,7 +59,7 @@ struct World {
 impl World {
     async fn new() -> World {
         let (store, hashes) = (MemoryStore::default(), Counting::default());
-        let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000_000)));
+        let clock = TestClock::default();
         let key = TokenKey::generate(TokenAlgorithm::EdDsa, &SystemRandomness).unwrap();
         let node = || {
             let key = TokenKey::from_base64(key.algorithm(), key.to_base64().reveal()).unwrap();

@@ -10,6 +10,8 @@
     reason = "tests"
 )]
 
+#[path = "../common/clock.rs"]
+mod clock;
 mod external;
 mod failures;
 mod invitations;
@@ -19,7 +21,7 @@ mod tenant;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crm_core::events::RecordedEvent;
@@ -27,27 +29,13 @@ use crm_core::identity::{
     AcceptInvitation, Arrival, Identity, NewUser, PasswordSignIn, SignInPolicy, SignedIn, User,
 };
 use crm_core::memory::MemoryStore;
-use crm_core::ports::{Clock, Computation, Quota, Randomness, SystemRandomness, Workers};
+use crm_core::ports::{Computation, Quota, Randomness, SystemRandomness, Workers};
 use crm_core::tenancy::{NewTenant, Tenant};
-use crm_core::{Crm, CrmBuilder, Error, ErrorKind, Result, Role, Session, Timestamp};
+use crm_core::{Crm, CrmBuilder, Error, ErrorKind, Result, Role, Session};
+
+use crate::clock::TestClock;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
-
-/// Stands still until it is moved.
-#[derive(Clone)]
-pub(crate) struct TestClock(Arc<AtomicI64>);
-
-impl TestClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 /// Computes on a thread for each, so that others can come in between, and counts.
 #[derive(Clone, Default)]
@@ -107,7 +95,7 @@ pub(crate) async fn world() -> World {
 }
 
 pub(crate) async fn world_with(choose: impl FnOnce(CrmBuilder) -> CrmBuilder) -> World {
-    let clock = TestClock(Arc::new(AtomicI64::new(1_800_000_000_000_000)));
+    let clock = TestClock::default();
     let hashes = Counting::default();
     let builder = Crm::builder(MemoryStore::default()).clock(clock.clone()).workers(hashes.clone());
     let crm = choose(builder).build().unwrap();

@@ -1,16 +1,16 @@
 //! A CRM behind its router, and requests to it. Every reply is held against the document.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use crm_conformance::TestClock;
 use crm_core::contacts::NewContact;
 use crm_core::identity::NewUser;
 use crm_core::memory::MemoryStore;
-use crm_core::ports::{Clock, Store};
+use crm_core::ports::Store;
 use crm_core::tenancy::NewTenant;
 use crm_core::{Crm, Role, Session, Timestamp};
 use crm_http::{Config, router};
@@ -20,23 +20,6 @@ use tower::ServiceExt;
 pub(crate) const PASSWORD: &str = "seven lanterns by the quay";
 
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(crm_http::document);
-
-/// Time that stands still until it is moved.
-#[derive(Clone)]
-pub(crate) struct TestClock(Arc<AtomicI64>);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        // Later at each look, so that what is sorted by time has an order.
-        Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed)).unwrap()
-    }
-}
-
-impl TestClock {
-    pub(crate) fn pass_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
-    }
-}
 
 pub(crate) struct Server {
     pub(crate) crm: Crm,
@@ -100,7 +83,8 @@ impl Server {
 
     pub(crate) fn over(store: impl Store) -> Self {
         let start: Timestamp = "2026-03-01T09:30:00Z".parse().unwrap();
-        let clock = TestClock(Arc::new(AtomicI64::new(start.as_micros())));
+        // Later at each look, so that what is sorted by time has an order.
+        let clock = TestClock::at(start).stepping(1);
         let crm = Crm::builder(store).clock(clock.clone()).build().unwrap();
         let mut config = Config::default();
         config.per_caller = None;

@@ -6,10 +6,10 @@ use crm_core::identity::Secret;
 use crm_http::OidcProvider;
 
 use crate::browser::{Browser, parameter, with_parameter};
-use crate::clock::TestClock;
 use crate::fake::{CLIENT, CLIENT_SECRET, Fake};
 use crate::host::{Host, callback};
 use crate::scene::{ADA, Scene};
+use crm_conformance::TestClock;
 
 const NOT_HERE: &str = "this sign-in was not begun in this browser, or is over; begin again";
 
@@ -52,7 +52,7 @@ async fn the_cookie_is_made_for_the_address_that_browsers_see() {
             "Path=/app/auth/oidc/fake; HttpOnly; SameSite=Lax",
         ),
     ] {
-        let clock = TestClock::default();
+        let clock = TestClock::default().stepping(1);
         let fake = Fake::start(clock.clone()).await;
         let host = Host::start(clock, async |_| {
             vec![OidcProvider::new("fake", &fake.url, CLIENT, outside).unwrap()]

@@ -13,7 +13,6 @@
 mod answers;
 mod browser;
 mod browsers;
-mod clock;
 mod fake;
 mod host;
 mod people;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::TestClock;
+use crm_conformance::TestClock;
 use crm_core::identity::Secret;
 use crm_http::OidcProvider;
 use url::Url;
@@ -28,7 +28,7 @@ impl Scene {
 
     /// The provider `fake` as `change` makes it, and the provider `other`, which is the same server.
     pub(crate) async fn with(change: impl Fn(OidcProvider) -> OidcProvider) -> Self {
-        let clock = TestClock::default();
+        let clock = TestClock::default().stepping(1);
         let fake = Fake::start(clock.clone()).await;
         let host = Host::start(clock.clone(), async |host| {
             let provider = |name: &str| {
