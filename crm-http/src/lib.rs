@@ -33,7 +33,7 @@ mod operations;
 mod problem;
 mod reply;
 mod request;
-mod tenant;
+mod tenancy;
 #[cfg(test)]
 #[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
 mod tests;
@@ -105,7 +105,7 @@ fn routes() -> ApiRouter<App> {
         .merge(activities::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
-        .merge(tenant::routes())
+        .merge(tenancy::routes())
         .merge(audit::routes())
         .merge(operations::routes());
     #[cfg(feature = "oidc")]
