@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use crate::email::shorten;
 use crate::error::Error;
-use crate::id::{ActivityId, ApiKeyId, CompanyId, ContactId, SignInId, TenantId, UserId};
+use crate::id::{
+    ActivityId, ApiKeyId, CallId, CompanyId, ConsentId, ContactId, JobId, ScheduleId, SignInId,
+    TelephonyAccountId, TenantId, UserId,
+};
 
 /// One record, by kind and id. In text `contact:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +83,16 @@ entity_kinds! {
     SignIn = "session", SignInId;
     /// An API key.
     ApiKey = "api_key", ApiKeyId;
+    /// A call.
+    Call = "call", CallId;
+    /// A tenant's account with a telephony provider.
+    TelephonyAccount = "telephony_account", TelephonyAccountId;
+    /// What a contact said about being called or recorded.
+    Consent = "consent", ConsentId;
+    /// A job that is dead, waits or runs.
+    Job = "job", JobId;
+    /// A schedule of jobs.
+    Schedule = "schedule", ScheduleId;
 }
 
 impl FromStr for EntityKind {

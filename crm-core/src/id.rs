@@ -128,4 +128,9 @@ ids! {
     AuditKind, AuditId, "audit entry";
     SignInKind, SignInId, "session";
     ApiKeyKind, ApiKeyId, "API key";
+    CallKind, CallId, "call";
+    TelephonyAccountKind, TelephonyAccountId, "telephony account";
+    ConsentKind, ConsentId, "consent";
+    JobRecord, JobId, "job";
+    ScheduleKind, ScheduleId, "schedule";
 }

@@ -51,6 +51,8 @@
 pub mod access;
 pub mod activities;
 pub mod audit;
+pub mod blobs;
+pub mod calls;
 pub mod changes;
 pub mod companies;
 pub mod contacts;
@@ -79,6 +81,7 @@ mod schema;
 mod scope;
 mod session;
 mod standing;
+pub mod telephony;
 pub mod tenancy;
 pub mod text;
 mod tickets;
@@ -93,8 +96,10 @@ pub use email::EmailAddress;
 pub use entity::{EntityKind, EntityRef};
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
-    ActivityId, ActivityRecord, ApiKeyId, ApiKeyKind, AuditId, CompanyId, CompanyKind, ContactId,
-    ContactKind, EventId, Id, IdKind, SignInId, SignInKind, TenantId, UserId, UserKind,
+    ActivityId, ActivityRecord, ApiKeyId, ApiKeyKind, AuditId, CallId, CallKind, CompanyId,
+    CompanyKind, ConsentId, ConsentKind, ContactId, ContactKind, EventId, Id, IdKind, JobId,
+    JobRecord, ScheduleId, ScheduleKind, SignInId, SignInKind, TelephonyAccountId,
+    TelephonyAccountKind, TenantId, UserId, UserKind,
 };
 pub use key_ring::KeyRing;
 pub use page::{Page, PageOf, SortKey};
