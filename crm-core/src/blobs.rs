@@ -69,7 +69,8 @@ impl BlobKey {
     /// `internal` for a part that is empty or has other characters, which could name another place.
     pub fn new(parts: &[&str]) -> Result<Self> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if parts.is_empty() || parts.iter().any(|part| part.is_empty() || !part.bytes().all(allowed))
+        if parts.is_empty()
+            || parts.iter().any(|part| part.is_empty() || !part.bytes().all(allowed))
         {
             return Err(Error::internal(format!("`{}` is no key of a blob", parts.join("/"))));
         }

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::activities::{Activity, ActivityData};
 use crate::audit::AuditEntry;
+use crate::calls::Call;
 use crate::companies::{Company, CompanyKey};
 use crate::contacts::Contact;
 use crate::contacts::search::ContactTerms;
@@ -13,10 +14,13 @@ use crate::entity::EntityRef;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::events::{Event, EventName};
-use crate::id::{ActivityId, ContactId, TenantId};
+use crate::id::{ActivityId, ContactId, JobId, TenantId};
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, User};
+use crate::jobs::{Job, LeaseUse, NewJob, Schedule};
+use crate::privacy::Consent;
 use crate::scope::TenantScope;
+use crate::telephony::TelephonyAccount;
 use crate::tenancy::Tenant;
 use crate::time::Timestamp;
 
@@ -36,6 +40,8 @@ pub struct Changes {
     at: Timestamp,
     changes: Vec<Change>,
     outcome: Option<Outcome>,
+    jobs: Vec<Job>,
+    lease: Option<LeaseUse>,
 }
 
 /// One record's change with everything that follows from it.
@@ -111,6 +117,38 @@ pub enum Write {
     },
     /// An activity that a person logged.
     InsertActivity(Activity),
+    /// What a contact said.
+    InsertConsent(Consent),
+    /// An account with a carrier: a new one where `expected_version` is 0, else its new state, if it is
+    /// still at that version.
+    PutTelephonyAccount {
+        /// The new state.
+        account: Box<TelephonyAccount>,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A call: a new one where `expected_version` is 0, else its new state, if it is still at that version.
+    PutCall {
+        /// The new state.
+        call: Box<Call>,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A schedule: a new one where `expected_version` is 0, else its new state, if it is still at that
+    /// version.
+    PutSchedule {
+        /// The new state.
+        schedule: Schedule,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A dead job is ready again, with all its tries; where another one waits under its unique key it
+    /// goes. One that is not dead is `not_found`.
+    RetryJob(JobId),
+    /// A dead job goes. One that is not dead is `not_found`.
+    DiscardJob(JobId),
+    /// No row: something was only looked at, and that is written down.
+    Nothing,
 }
 
 /// What a contact is found by. A deleted contact keeps its keys, which no longer make it the
@@ -125,7 +163,14 @@ pub struct ContactIndex {
 
 impl Changes {
     pub(crate) fn new(scope: &TenantScope, at: Timestamp) -> Self {
-        Changes { scope: scope.clone(), at, changes: Vec::new(), outcome: None }
+        Changes {
+            scope: scope.clone(),
+            at,
+            changes: Vec::new(),
+            outcome: None,
+            jobs: Vec::new(),
+            lease: None,
+        }
     }
 
     /// The tenant and the actor that the changes belong to.
@@ -157,9 +202,35 @@ impl Changes {
         self.outcome = Some(outcome);
     }
 
+    /// The jobs to enqueue. One whose unique key is that of a waiting job of its kind is dropped.
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// The lease that the unit was made under. One that is not good at [`Changes::at`] refuses the unit,
+    /// with `conflict`.
+    pub fn lease(&self) -> Option<LeaseUse> {
+        self.lease
+    }
+
+    pub(crate) fn use_lease(&mut self, lease: LeaseUse) {
+        self.lease = Some(lease);
+    }
+
+    /// Adds a job.
+    pub(crate) fn enqueue(&mut self, env: &Env, new: NewJob) -> Result<()> {
+        new.check().map_err(Error::invalid)?;
+        let request_id = self.scope.request_id().clone();
+        self.jobs.push(new.into_job(env.new_id()?, self.at, request_id));
+        Ok(())
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.outcome.is_none()
+        self.changes.is_empty()
+            && self.outcome.is_none()
+            && self.jobs.is_empty()
+            && self.lease.is_none_or(|lease| !lease.completes)
     }
 
     /// How many records change.
@@ -180,7 +251,18 @@ impl Changes {
             ));
         }
         self.changes.extend(other.changes);
+        self.jobs.extend(other.jobs);
         Ok(self)
+    }
+
+    pub(crate) fn put_schedule(&mut self, env: &Env, schedule: Schedule) -> Result<()> {
+        let (id, expected_version) = (schedule.id, schedule.version - 1);
+        let data = serde_json::json!({
+            "name": schedule.name, "cron": schedule.cron, "next_at": schedule.next_at,
+        });
+        let write = Write::PutSchedule { schedule, expected_version };
+        self.record(env, write, id, EventName::ScheduleSet, Vec::new(), &data)?;
+        Ok(())
     }
 
     /// Adds a change with its audit entry and its event.
@@ -234,7 +316,8 @@ impl Change {
         &self.write
     }
 
-    /// The entry on the contact's timeline, where the change is one of a contact.
+    /// The entry on the contact's timeline, where the change is one of a contact or a call. A call's takes
+    /// the place of the entry with the same id.
     pub fn timeline(&self) -> Option<&Activity> {
         self.timeline.as_ref()
     }
@@ -247,6 +330,11 @@ impl Change {
     /// The event.
     pub fn event(&self) -> &Event {
         &self.event
+    }
+
+    /// Shows `activity` on its contact's timeline.
+    pub(crate) fn shows(&mut self, activity: Activity) {
+        self.timeline = Some(activity);
     }
 
     /// Puts the change on the contact's timeline.

@@ -1,12 +1,13 @@
 //! The entrance: a CRM over the ports that the host chose.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Write};
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,10 +17,11 @@ use crate::identity::{
     Arrival, Identity, JsonWebKeySet, Secret, SignInPolicy, Standing, StandingOf, TokenAlgorithm,
     TokenKey, TokenKeys, User, UserStatus,
 };
+use crate::jobs::{Bell, JobState, Worker};
 use crate::key_ring::KeyRing;
 use crate::ports::{
-    Allowance, Clock, Limits, LocalLimits, Quota, Randomness, Store, SystemClock, SystemRandomness,
-    WorkerThreads, Workers,
+    Allowance, Blobs, Clock, Limits, LocalLimits, MemoryBlobs, Quota, Randomness, Store,
+    SystemClock, SystemRandomness, Telephony, WorkerThreads, Workers,
 };
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
@@ -51,6 +53,10 @@ pub(crate) struct Core {
     pub(crate) policy: SignInPolicy,
     pub(crate) standings: Standings,
     pub(crate) running: Arc<Running>,
+    pub(crate) telephony: BTreeMap<String, Arc<dyn Telephony>>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) public_url: Option<String>,
 }
 
 /// Chooses the ports of a [`Crm`]; each but the store has a working default.
@@ -64,6 +70,9 @@ pub struct CrmBuilder {
     token_keys: Option<TokenKeys>,
     key_ring: Option<KeyRing>,
     policy: SignInPolicy,
+    telephony: BTreeMap<String, Arc<dyn Telephony>>,
+    blobs: Arc<dyn Blobs>,
+    public_url: Option<String>,
 }
 
 /// Who a session is for, as the front door has found out.
@@ -91,7 +100,15 @@ impl Crm {
             token_keys: None,
             key_ring: None,
             policy: SignInPolicy::default(),
+            telephony: BTreeMap::new(),
+            blobs: Arc::new(MemoryBlobs::default()),
+            public_url: None,
         }
+    }
+
+    /// What runs the jobs. One for each process that shall run some; several share the work.
+    pub fn worker(&self) -> Worker {
+        Worker::new(self.clone())
     }
 
     /// A session for `principal`, under a request id of its own.
@@ -300,6 +317,28 @@ impl CrmBuilder {
         self
     }
 
+    /// Makes calls through `telephony`, under the name of its provider. Several can be there.
+    #[must_use]
+    pub fn telephony(mut self, telephony: impl Telephony) -> Self {
+        self.telephony.insert(telephony.provider().to_owned(), Arc::new(telephony));
+        self
+    }
+
+    /// Keeps recordings in `blobs` instead of this process's memory.
+    #[must_use]
+    pub fn blobs(mut self, blobs: impl Blobs) -> Self {
+        self.blobs = Arc::new(blobs);
+        self
+    }
+
+    /// Where carriers reach the host's webhooks: the beginning of `…/webhooks/<provider>`, e.g.
+    /// `https://crm.example`. Without it they are asked instead, which takes longer.
+    #[must_use]
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into().trim_end_matches('/').to_owned());
+        self
+    }
+
     /// The CRM.
     ///
     /// # Errors
@@ -326,6 +365,10 @@ impl CrmBuilder {
             policy: self.policy,
             standings: Standings::default(),
             running: Arc::default(),
+            telephony: self.telephony,
+            blobs: self.blobs,
+            bell: Arc::default(),
+            public_url: self.public_url,
         };
         Ok(Crm { core: Arc::new(core) })
     }
@@ -341,7 +384,13 @@ impl Core {
             }
         }
         let _forget = Forget(&self.standings, Touched::by(&changes));
-        self.store.commit(changes).await
+        let enqueues = changes.jobs().iter().any(|job| job.state == JobState::Ready)
+            || changes.iter().any(|change| matches!(change.write(), Write::RetryJob(_)));
+        self.store.commit(changes).await?;
+        if enqueues {
+            self.bell.ring();
+        }
+        Ok(())
     }
 }
 

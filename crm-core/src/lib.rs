@@ -66,6 +66,7 @@ mod hash;
 mod id;
 pub mod idempotency;
 pub mod identity;
+pub mod jobs;
 mod key_ring;
 mod limits;
 #[cfg(feature = "memory")]
@@ -74,11 +75,13 @@ mod page;
 mod patch;
 mod phone;
 pub mod ports;
+pub mod privacy;
 #[cfg(feature = "sample")]
 pub mod sample;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
+mod sealed_blob;
 mod session;
 mod standing;
 pub mod telephony;

@@ -9,13 +9,18 @@ use async_trait::async_trait;
 
 pub use crate::activities::store::ActivityStore;
 pub use crate::audit::store::AuditStore;
+pub use crate::blobs::{BlobKey, Blobs, ByteStream, MemoryBlobs};
+pub use crate::calls::store::CallStore;
 pub use crate::companies::store::CompanyStore;
 pub use crate::contacts::search::SearchStore;
 pub use crate::contacts::store::ContactStore;
 pub use crate::events::store::EventStore;
 pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
+pub use crate::jobs::store::JobStore;
 pub use crate::limits::LocalLimits;
+pub use crate::privacy::store::PrivacyStore;
+pub use crate::telephony::{Telephony, TelephonyStore};
 pub use crate::tenancy::store::TenancyStore;
 pub use crate::workers::WorkerThreads;
 
@@ -49,6 +54,10 @@ pub trait Store:
     + EventStore
     + AuditStore
     + IdempotencyStore
+    + PrivacyStore
+    + TelephonyStore
+    + CallStore
+    + JobStore
 {
     /// Applies `changes` whole or not at all, and returns when they are durable.
     ///

@@ -8,6 +8,7 @@ use crate::email::EmailAddress;
 use crate::events::EventName;
 use crate::id::{Id, IdKind};
 use crate::identity::Secret;
+use crate::jobs::JobKind;
 use crate::patch::Patch;
 use crate::phone::{PhoneNumber, Region};
 use crate::scope::{Actor, RequestId};
@@ -83,5 +84,6 @@ texts! {
     Secret = "Secret", { "format": "password" };
     RequestId = "RequestId", { "pattern": "^[A-Za-z0-9._-]{1,128}$" };
     EventName = "EventName", { "pattern": "^[a-z_]+(\\.[a-z_]+)+(\\.v[0-9]+)?$" };
+    JobKind = "JobKind", { "pattern": "^[a-z0-9_.]{1,64}$" };
     Actor = "Actor", { "pattern": "^(system|(user|api_key):[0-9a-f-]{36})$" };
 }

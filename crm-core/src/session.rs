@@ -3,10 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::{Action, Permit, authorize};
 use crate::activities::Activities;
 use crate::audit::Audit;
+use crate::calls::Calls;
 use crate::changes::Changes;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
@@ -16,8 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::Events;
 use crate::idempotency::Pending;
 use crate::identity::{Account, ApiKeys, Users};
+use crate::jobs::{Jobs, LeaseUse};
 use crate::ports::Store;
+use crate::privacy::Privacy;
 use crate::scope::TenantScope;
+use crate::telephony::TelephonyAccounts;
 use crate::tenancy::TenantSettings;
 
 /// One actor at work in one tenant: the way to everything that the tenant has.
@@ -29,6 +34,14 @@ pub struct Session {
     core: Arc<Core>,
     scope: TenantScope,
     pending: Option<Arc<Pending>>,
+    lease: Option<Held>,
+}
+
+/// The job that a session works for.
+#[derive(Clone)]
+struct Held {
+    lease: LeaseUse,
+    completed: Arc<AtomicBool>,
 }
 
 /// How often the core repeats a change that met another one of the same record: more than the callers
@@ -37,7 +50,7 @@ const CONTENDED_TRIES: usize = 100;
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, scope: TenantScope) -> Self {
-        Session { core, scope, pending: None }
+        Session { core, scope, pending: None, lease: None }
     }
 
     /// The tenant, the actor and the role.
@@ -60,7 +73,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn lagging(&self) -> Session {
-        Session { core: Arc::clone(&self.core), scope: self.scope.lagging(), pending: None }
+        Session::new(Arc::clone(&self.core), self.scope.lagging())
     }
 
     /// The tenant's contacts.
@@ -76,6 +89,26 @@ impl Session {
     /// What happened with the contacts.
     pub fn activities(&self) -> Activities<'_> {
         Activities { session: self }
+    }
+
+    /// The tenant's calls.
+    pub fn calls(&self) -> Calls<'_> {
+        Calls { session: self }
+    }
+
+    /// The tenant's accounts with carriers of calls.
+    pub fn telephony(&self) -> TelephonyAccounts<'_> {
+        TelephonyAccounts { session: self }
+    }
+
+    /// What the tenant's contacts agreed to.
+    pub fn privacy(&self) -> Privacy<'_> {
+        Privacy { session: self }
+    }
+
+    /// The tenant's jobs.
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs { session: self }
     }
 
     /// The tenant's users.
@@ -139,6 +172,11 @@ impl Session {
         &self.core
     }
 
+    /// The same actor, at work for no job.
+    pub(crate) fn at_large(&self) -> Session {
+        Session { lease: None, ..self.clone() }
+    }
+
     pub(crate) fn env(&self) -> &Env {
         &self.core.env
     }
@@ -156,8 +194,21 @@ impl Session {
         Session { pending: Some(Arc::new(pending)), ..self.clone() }
     }
 
-    pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
-        self.core.commit(changes).await
+    /// The same session at work for a job.
+    pub(crate) fn under(&self, lease: LeaseUse, completed: Arc<AtomicBool>) -> Session {
+        Session { lease: Some(Held { lease, completed }), ..self.clone() }
+    }
+
+    pub(crate) async fn commit(&self, mut changes: Changes) -> Result<()> {
+        let Some(held) = &self.lease else {
+            return self.core.commit(changes).await;
+        };
+        changes.use_lease(held.lease);
+        self.core.commit(changes).await?;
+        if held.lease.completes {
+            held.completed.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     pub(crate) fn new_changes(&self) -> Changes {

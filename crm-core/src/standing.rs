@@ -97,7 +97,14 @@ impl Touched {
             | Write::UpdateCompany { .. }
             | Write::InsertContact { .. }
             | Write::UpdateContact { .. }
-            | Write::InsertActivity(_) => false,
+            | Write::InsertActivity(_)
+            | Write::InsertConsent(_)
+            | Write::PutTelephonyAccount { .. }
+            | Write::PutCall { .. }
+            | Write::PutSchedule { .. }
+            | Write::RetryJob(_)
+            | Write::DiscardJob(_)
+            | Write::Nothing => false,
         });
         Touched(touches.then(|| changes.tenant()))
     }

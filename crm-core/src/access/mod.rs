@@ -154,6 +154,28 @@ actions! {
     ReadActivities = "activities:read" from Viewer, reads;
     /// Log activities.
     LogActivities = "activities:log" from Agent, writes;
+    /// Read calls.
+    ReadCalls = "calls:read" from Viewer, reads;
+    /// Make calls and hang up.
+    PlaceCalls = "calls:place" from Agent, writes;
+    /// Log calls, and say what came of them.
+    UpdateCalls = "calls:update" from Agent, writes;
+    /// Hear the recordings of calls.
+    HearRecordings = "recordings:read" from Agent, reads;
+    /// Delete the recordings of calls.
+    DeleteRecordings = "recordings:delete" from Admin, writes;
+    /// Read what contacts agreed to.
+    ReadConsents = "consents:read" from Viewer, reads;
+    /// Write down what contacts agreed to.
+    RecordConsents = "consents:record" from Agent, writes;
+    /// Read the tenant's telephony accounts.
+    ReadTelephony = "telephony:read" from Admin, reads;
+    /// Keep and change the tenant's telephony accounts.
+    ManageTelephony = "telephony:manage" from Admin, steps_up;
+    /// Read the jobs of the tenant.
+    ReadJobs = "jobs:read" from Admin, reads;
+    /// Enqueue jobs of the host's, schedule them, retry and discard dead ones.
+    ManageJobs = "jobs:manage" from Admin, writes;
     /// Read the list of users.
     ReadUsers = "users:read" from Viewer, reads;
     /// Make users and change their roles.

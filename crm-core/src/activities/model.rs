@@ -7,9 +7,10 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::calls::CallStatus;
 use crate::email::shorten;
 use crate::error::{Error, Result};
-use crate::id::{ActivityId, ContactId, UserId};
+use crate::id::{ActivityId, CallId, ContactId, UserId};
 use crate::time::Timestamp;
 
 /// Characters that an activity's subject may have.
@@ -203,6 +204,10 @@ activity_kinds! {
         duration_seconds: Option<u32>,
         /// What came of it.
         disposition: Option<String>,
+        /// How far it is; the CRM alone writes it.
+        status: Option<CallStatus>,
+        /// The call's own record; the CRM alone writes it.
+        call_id: Option<CallId>,
     };
     /// Something to be done.
     Task = "task", by_people: true, {
@@ -297,7 +302,7 @@ pub struct FieldChange {
 }
 
 /// Which way a call or message went, seen from the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {

@@ -222,6 +222,12 @@ pub(crate) fn log(
         let message = format!("not the data of `{}`: {}", new.kind, shorten(&error.to_string()));
         refused.push(FieldError::new("data", "invalid_data", message));
     });
+    if let Ok(ActivityData::Call { call_id, status, .. }) = &data
+        && (call_id.is_some() || status.is_some())
+    {
+        let message = "`call_id` and `status` are those of a call's own record; log it as a call";
+        refused.push(FieldError::new("data", "read_only", message));
+    }
     let (Ok(data), true) = (data, refused.is_empty()) else {
         return Err(Error::invalid(refused));
     };

@@ -118,6 +118,32 @@ event_names! {
     ContactRestored = "contact.restored", 1;
     /// `{"activity": {...}}`
     ActivityLogged = "activity.logged", 1;
+    /// `{"consent": {...}}`
+    ConsentRecorded = "consent.recorded", 1;
+    /// `{"account": {...}}`
+    TelephonyAccountCreated = "telephony_account.created", 1;
+    /// `{"version", "changes": {field: new value}}`
+    TelephonyAccountUpdated = "telephony_account.updated", 1;
+    /// `{"call": {...}}`: it was asked for, or comes in.
+    CallStarted = "call.started", 1;
+    /// `{"call": {...}}`: it was made on an ordinary phone.
+    CallLogged = "call.logged", 1;
+    /// `{"version", "changes": {field: new value}}`
+    CallUpdated = "call.updated", 1;
+    /// `{"version", "changes": {field: new value}}`: it is over.
+    CallEnded = "call.ended", 1;
+    /// `{"version", "changes": {field: new value}}`: a recording of it can be heard.
+    CallRecorded = "call.recorded", 1;
+    /// `{"bytes", "from", "to"}`: somebody was given the recording, or these bytes of it.
+    RecordingHeard = "recording.heard", 1;
+    /// `{"version", "changes": {field: new value}}`: a recording of the call can no longer be heard.
+    RecordingDeleted = "recording.deleted", 1;
+    /// `{"kind", "failure"}`: a dead job is tried again.
+    JobRetried = "job.retried", 1;
+    /// `{"kind", "failure"}`: a dead job was given up for good.
+    JobDiscarded = "job.discarded", 1;
+    /// `{"name", "cron", "next_at"}`: a schedule has a new time.
+    ScheduleSet = "schedule.set", 1;
 }
 
 impl fmt::Display for EventName {

@@ -6,17 +6,19 @@
 
 mod activities;
 mod audit;
+mod calls;
 mod companies;
 mod contacts;
 mod events;
 mod idempotency;
 mod identity;
+mod jobs;
 mod search;
 mod tenancy;
 mod tenant;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
@@ -25,6 +27,7 @@ use crate::changes::{Changes, Write};
 use crate::crm::Crm;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
+use crate::jobs::LeaseUse;
 use crate::ports::Store;
 use crate::session::Session;
 use crate::tenancy::NewTenant;
@@ -60,6 +63,10 @@ impl MemoryStore {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<TenantId, TenantData>> {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What `read` says of the tenant's data; its default where there is no such tenant.
     fn of<T: Default>(&self, tenant: TenantId, read: impl FnOnce(&TenantData) -> T) -> T {
         self.read().get(&tenant).map(read).unwrap_or_default()
@@ -69,28 +76,34 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, changes: Changes) -> Result<()> {
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.write();
         let id = changes.tenant();
         let mut is_new = false;
         let mut undo: Vec<Before> = Vec::new();
-        let applied = changes.iter().try_for_each(|change| {
-            if let Write::InsertTenant(tenant) = change.write() {
-                if let Some(holder) =
-                    tenants.values().find(|other| other.tenant.slug == tenant.slug)
-                {
-                    let message = format!("another tenant has the slug `{}`", tenant.slug);
-                    let holder = holder.tenant.id.as_uuid();
-                    return Err(Error::already_exists("slug", holder, message));
+        let leased = changes.lease().map_or(Ok(()), |used| {
+            let data = tenants.get(&id).ok_or_else(|| Error::not_found("tenant"))?;
+            data.check_lease(used, changes.at())
+        });
+        let applied = leased.and_then(|()| {
+            changes.iter().try_for_each(|change| {
+                if let Write::InsertTenant(tenant) = change.write() {
+                    if let Some(holder) =
+                        tenants.values().find(|other| other.tenant.slug == tenant.slug)
+                    {
+                        let message = format!("another tenant has the slug `{}`", tenant.slug);
+                        let holder = holder.tenant.id.as_uuid();
+                        return Err(Error::already_exists("slug", holder, message));
+                    }
+                    if tenants.contains_key(&id) {
+                        return Err(Error::internal(format!("the tenant `{id}` is there already")));
+                    }
+                    tenants.insert(id, TenantData::of(tenant.clone()));
+                    is_new = true;
                 }
-                if tenants.contains_key(&id) {
-                    return Err(Error::internal(format!("the tenant `{id}` is there already")));
-                }
-                tenants.insert(id, TenantData::of(tenant.clone()));
-                is_new = true;
-            }
-            let data = tenants.get_mut(&id).ok_or_else(|| Error::not_found("tenant"))?;
-            undo.push(data.apply(change.write())?);
-            change.timeline().map_or(Ok(()), |entry| data.check_activity(entry))
+                let data = tenants.get_mut(&id).ok_or_else(|| Error::not_found("tenant"))?;
+                undo.push(data.apply(change.write(), changes.at())?);
+                change.timeline().map_or(Ok(()), |entry| data.check_activity(entry))
+            })
         });
         let applied = applied.and_then(|()| {
             let Some(outcome) = changes.outcome() else { return Ok(()) };
@@ -102,7 +115,13 @@ impl Store for MemoryStore {
         }
         if let Some(data) = tenants.get_mut(&id) {
             match applied {
-                Ok(()) => changes.iter().for_each(|change| data.log(change)),
+                Ok(()) => {
+                    changes.iter().for_each(|change| data.log(change));
+                    if let Some(LeaseUse { lease, completes: true }) = changes.lease() {
+                        data.jobs.remove(&lease.job);
+                    }
+                    changes.jobs().iter().for_each(|job| data.enqueue(job));
+                }
                 Err(_) => undo.into_iter().rev().for_each(|before| data.undo(before)),
             }
         }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::jobs::Kept;
+
 use crate::activities::Activity;
 use crate::audit::AuditEntry;
+use crate::calls::Call;
 use crate::changes::{Change, Write};
 use crate::companies::{Company, CompanyKey};
 use crate::contacts::search::ContactTerms;
@@ -13,9 +16,15 @@ use crate::contacts::search::memory::MemoryIndex;
 use crate::contacts::{Contact, ContactKey};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::id::{ActivityId, CompanyId, ContactId, UserId};
+use crate::id::{
+    ActivityId, CallId, CompanyId, ConsentId, ContactId, JobId, ScheduleId, TelephonyAccountId,
+    UserId,
+};
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, CredentialKind, User};
+use crate::jobs::{JobState, Schedule};
+use crate::privacy::Consent;
+use crate::telephony::TelephonyAccount;
 use crate::tenancy::Tenant;
 use crate::time::Timestamp;
 
@@ -34,6 +43,11 @@ pub(super) struct TenantData {
     /// In the order of commits; an event's position is its index and one.
     pub(super) events: Vec<Event>,
     pub(super) audit: BTreeMap<Uuid, AuditEntry>,
+    pub(super) consents: BTreeMap<ConsentId, Consent>,
+    pub(super) telephony: BTreeMap<TelephonyAccountId, TelephonyAccount>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) schedules: BTreeMap<ScheduleId, Schedule>,
+    pub(super) jobs: BTreeMap<JobId, Kept>,
 }
 
 /// A record as it was before a write; `None` where there was none.
@@ -45,6 +59,12 @@ pub(super) enum Before {
     Company(CompanyId, Option<Company>),
     Contact(ContactId, Option<Box<Contact>>),
     Activity(ActivityId),
+    Consent(ConsentId),
+    Telephony(TelephonyAccountId, Option<Box<TelephonyAccount>>),
+    Call(CallId, Option<Box<Call>>),
+    Schedule(ScheduleId, Option<Schedule>),
+    Job(JobId, Box<Kept>),
+    Nothing,
 }
 
 impl TenantData {
@@ -61,11 +81,16 @@ impl TenantData {
             search: MemoryIndex::default(),
             events: Vec::new(),
             audit: BTreeMap::new(),
+            consents: BTreeMap::new(),
+            telephony: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            jobs: BTreeMap::new(),
         }
     }
 
     /// Applies one write and returns what undoes it, or refuses it and leaves all as it was.
-    pub(super) fn apply(&mut self, write: &Write) -> Result<Before> {
+    pub(super) fn apply(&mut self, write: &Write, at: Timestamp) -> Result<Before> {
         match write {
             Write::InsertTenant(_) => Ok(Before::Tenant(None)),
             Write::UpdateTenant { tenant, expected_version } => {
@@ -133,6 +158,92 @@ impl TenantData {
                 self.activities.insert(activity.id, activity.clone());
                 Ok(Before::Activity(activity.id))
             }
+            Write::InsertConsent(consent) => {
+                is_new("consent", &self.consents, &consent.id)?;
+                if !self.contacts.contains_key(&consent.contact_id) {
+                    return Err(Error::not_found("contact"));
+                }
+                self.consents.insert(consent.id, consent.clone());
+                Ok(Before::Consent(consent.id))
+            }
+            Write::PutTelephonyAccount { account, expected_version } => {
+                let found = self.telephony.get(&account.id).map(|known| known.version);
+                is_expected("telephony account", found, *expected_version)?;
+                let same = |other: &&TelephonyAccount| {
+                    other.id != account.id
+                        && (&other.provider, &other.name) == (&account.provider, &account.name)
+                };
+                if let Some(holder) = self.telephony.values().find(same) {
+                    let message = format!("the account `{}` is kept already", account.name);
+                    return Err(Error::already_exists("name", holder.id.as_uuid(), message));
+                }
+                let before = self.telephony.insert(account.id, (**account).clone());
+                Ok(Before::Telephony(account.id, before.map(Box::new)))
+            }
+            Write::PutCall { call, expected_version } => {
+                let found = self.calls.get(&call.id).map(|known| known.version);
+                is_expected("call", found, *expected_version)?;
+                self.check_call(call)?;
+                let before = self.calls.insert(call.id, (**call).clone());
+                Ok(Before::Call(call.id, before.map(Box::new)))
+            }
+            Write::PutSchedule { schedule, expected_version } => {
+                let found = self.schedules.get(&schedule.id).map(|known| known.version);
+                is_expected("schedule", found, *expected_version)?;
+                let same =
+                    |other: &&Schedule| other.id != schedule.id && other.name == schedule.name;
+                if let Some(holder) = self.schedules.values().find(same) {
+                    let message = format!("the schedule `{}` is there already", schedule.name);
+                    return Err(Error::already_exists("name", holder.id.as_uuid(), message));
+                }
+                let before = self.schedules.insert(schedule.id, schedule.clone());
+                Ok(Before::Schedule(schedule.id, before))
+            }
+            Write::RetryJob(id) => {
+                let before = self.dead(*id)?;
+                let mut job = before.job.clone();
+                job.attempts = 0;
+                job.run_at = at;
+                self.release(job, at);
+                Ok(Before::Job(*id, Box::new(before)))
+            }
+            Write::DiscardJob(id) => {
+                let before = self.dead(*id)?;
+                self.jobs.remove(id);
+                Ok(Before::Job(*id, Box::new(before)))
+            }
+            Write::Nothing => Ok(Before::Nothing),
+        }
+    }
+
+    fn dead(&self, id: JobId) -> Result<Kept> {
+        let kept = self.jobs.get(&id).filter(|kept| kept.job.state == JobState::Dead);
+        kept.cloned().ok_or_else(|| Error::not_found("job"))
+    }
+
+    fn check_call(&self, call: &Call) -> Result<()> {
+        if call.contact_id.is_some_and(|id| !self.contacts.contains_key(&id)) {
+            return Err(Error::not_found("contact"));
+        }
+        if call.user_id.is_some_and(|id| !self.users.contains_key(&id)) {
+            return Err(Error::not_found("user"));
+        }
+        if call.account_id.is_some_and(|id| !self.telephony.contains_key(&id)) {
+            return Err(Error::not_found("telephony account"));
+        }
+        let same = |other: &&Call| {
+            other.id != call.id
+                && call.provider_call_id.is_some()
+                && (other.account_id, &other.provider_call_id)
+                    == (call.account_id, &call.provider_call_id)
+        };
+        match self.calls.values().find(same) {
+            Some(holder) => Err(Error::already_exists(
+                "provider_call_id",
+                holder.id.as_uuid(),
+                "another call has the provider's name of this one",
+            )),
+            None => Ok(()),
         }
     }
 
@@ -164,6 +275,18 @@ impl TenantData {
             Before::Activity(id) => {
                 self.activities.remove(&id);
             }
+            Before::Consent(id) => {
+                self.consents.remove(&id);
+            }
+            Before::Telephony(id, account) => {
+                put(&mut self.telephony, id, account.map(|account| *account));
+            }
+            Before::Call(id, call) => put(&mut self.calls, id, call.map(|call| *call)),
+            Before::Schedule(id, schedule) => put(&mut self.schedules, id, schedule),
+            Before::Job(id, kept) => {
+                self.jobs.insert(id, *kept);
+            }
+            Before::Nothing => {}
         }
     }
 
@@ -195,7 +318,14 @@ impl TenantData {
             | Write::UpdateUser { .. }
             | Write::InsertCompany(_)
             | Write::UpdateCompany { .. }
-            | Write::InsertActivity(_) => {}
+            | Write::InsertActivity(_)
+            | Write::InsertConsent(_)
+            | Write::PutTelephonyAccount { .. }
+            | Write::PutCall { .. }
+            | Write::PutSchedule { .. }
+            | Write::RetryJob(_)
+            | Write::DiscardJob(_)
+            | Write::Nothing => {}
         }
         if let Some(entry) = change.timeline() {
             self.activities.insert(entry.id, entry.clone());
@@ -303,5 +433,14 @@ fn is_at(what: &'static str, found: Option<i64>, expected: i64) -> Result<()> {
         None => Err(Error::not_found(what)),
         Some(found) if found != expected => Err(Error::version_conflict(what, expected, found)),
         Some(_) => Ok(()),
+    }
+}
+
+/// As [`is_at`], where 0 is expected of a record that is not there.
+fn is_expected(what: &'static str, found: Option<i64>, expected: i64) -> Result<()> {
+    match found {
+        Some(found) if expected == 0 => Err(Error::version_conflict(what, 0, found)),
+        None if expected == 0 => Ok(()),
+        found => is_at(what, found, expected),
     }
 }

@@ -35,10 +35,29 @@ pub struct Tenant {
     /// What those who join so are.
     #[serde(default = "join_role")]
     pub join_role: Role,
+    /// What can come of a call, in the order in which people choose from it.
+    #[serde(default = "dispositions")]
+    pub dispositions: Vec<String>,
+    /// How many days recordings are kept; `None` for ever.
+    #[serde(default = "recording_days")]
+    pub recording_days: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts the changes, from 1.
     pub version: i64,
+}
+
+/// What can come of a call where a tenant says nothing else.
+pub(crate) fn dispositions() -> Vec<String> {
+    let words =
+        ["reached", "left_message", "no_answer", "wrong_number", "call_back", "not_interested"];
+    words.map(str::to_owned).to_vec()
+}
+
+/// How many days recordings are kept where a tenant says nothing else.
+#[allow(clippy::unnecessary_wraps, reason = "the default of a field that can be empty")]
+pub(crate) fn recording_days() -> Option<u32> {
+    Some(90)
 }
 
 fn join_role() -> Role {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::model::{NewTenant, Slug, Tenant};
+use super::model::{NewTenant, Slug, Tenant, dispositions, recording_days};
 use crate::access::Role;
 use crate::changes::{Changes, Write};
 use crate::crm::Core;
@@ -90,6 +90,8 @@ impl System {
             default_region: new.default_region,
             join_domains: Vec::new(),
             join_role: Role::Viewer,
+            dispositions: dispositions(),
+            recording_days: recording_days(),
             created_at: now,
             version: 1,
         };

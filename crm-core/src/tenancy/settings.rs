@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::model::Tenant;
+use super::model::{Tenant, dispositions};
 use crate::access::{ManageTenant, ReadTenant, Role};
+use crate::calls::MAX_DISPOSITION;
 use crate::changes::{Changes, Write};
 use crate::email::shorten;
 use crate::env::Env;
@@ -19,6 +20,10 @@ use crate::text::checked_name;
 
 /// Domains that a tenant can let join.
 const MAX_DOMAINS: usize = 100;
+/// Dispositions that a tenant can have.
+const MAX_DISPOSITIONS: usize = 50;
+/// The longest that recordings are kept, but for ever.
+const MAX_RECORDING_DAYS: u32 = 36_500;
 
 /// The settings of the session's tenant.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,13 @@ pub struct TenantPatch {
     /// What those who join so are, any role but `owner`; `viewer` where it is cleared.
     #[cfg_attr(feature = "schema", schemars(with = "Option<Role>"))]
     pub join_role: Patch<Role>,
+    /// What can come of a call, at most 50 of at most 64 characters; the common ones where it is cleared.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_DISPOSITIONS), inner(length(min = 1, max = MAX_DISPOSITION), regex(pattern = crate::schema::FILLED))))]
+    pub dispositions: Patch<Vec<String>>,
+    /// How many days recordings are kept, 1 to 36,500; cleared, they are kept for ever. It holds for
+    /// recordings that are made from then on.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_RECORDING_DAYS)))]
+    pub recording_days: Patch<u32>,
 }
 
 impl TenantSettings<'_> {
@@ -88,7 +100,8 @@ impl TenantSettings<'_> {
             .await
     }
 
-    async fn load(&self) -> Result<Tenant> {
+    /// The tenant, for what its own settings decide.
+    pub(crate) async fn load(&self) -> Result<Tenant> {
         let scope = self.session.scope();
         let system = SystemScope::new("read the tenant's settings", scope.request_id().clone());
         let tenant = self.session.store().tenant(&system, scope.tenant()).await?;
@@ -114,7 +127,7 @@ pub(crate) fn put_tenant(
             }
         )*};
     }
-    compare!(name default_region join_domains join_role);
+    compare!(name default_region join_domains join_role dispositions recording_days);
     let expected_version = before.version;
     let tenant = Tenant { version: expected_version + 1, ..after };
     let data = json!({ "version": tenant.version, "changes": new_values });
@@ -154,7 +167,46 @@ fn patched(before: &Tenant, patch: TenantPatch) -> Result<Tenant, Vec<FieldError
         )),
         Patch::Set(role @ (Role::Admin | Role::Agent | Role::Viewer)) => after.join_role = role,
     }
+    match patch.dispositions {
+        Patch::Keep => {}
+        Patch::Clear => after.dispositions = dispositions(),
+        Patch::Set(words) => after.dispositions = checked_dispositions(words, &mut refused),
+    }
+    match patch.recording_days {
+        Patch::Keep => {}
+        Patch::Clear => after.recording_days = None,
+        Patch::Set(days) if (1..=MAX_RECORDING_DAYS).contains(&days) => {
+            after.recording_days = Some(days);
+        }
+        Patch::Set(_) => refused.push(FieldError::new(
+            "recording_days",
+            "out_of_range",
+            format!("recordings are kept 1 to {MAX_RECORDING_DAYS} days; `null` is for ever"),
+        )),
+    }
     if refused.is_empty() { Ok(after) } else { Err(refused) }
+}
+
+/// Each once, in the order given.
+fn checked_dispositions(words: Vec<String>, refused: &mut Vec<FieldError>) -> Vec<String> {
+    if words.len() > MAX_DISPOSITIONS {
+        let message = format!("a tenant has at most {MAX_DISPOSITIONS} dispositions");
+        refused.push(FieldError::new("dispositions", "too_many", message));
+        return Vec::new();
+    }
+    let mut checked: Vec<String> = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let word = word.trim();
+        let long = word.chars().nth(MAX_DISPOSITION).is_some();
+        if word.is_empty() || long || word.chars().any(char::is_control) {
+            let message = format!("a disposition is one line of 1 to {MAX_DISPOSITION} characters");
+            let field = format!("dispositions[{place}]");
+            refused.push(FieldError::new(field, "invalid_disposition", message));
+        } else if !checked.iter().any(|known| known == word) {
+            checked.push(word.to_owned());
+        }
+    }
+    checked
 }
 
 /// Host names in lower case (RFC 1123, 2.1), each once.

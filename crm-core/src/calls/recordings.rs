@@ -1,0 +1,235 @@
+//! Recordings: fetched, kept, heard, deleted.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::commands::update_call;
+use super::handlers::{
+    EXPIRE_RECORDING, NamedRecording, REMOVE_RECORDING, carrier_of, change, load,
+};
+use super::model::{Call, KeptRecording, RecordingStatus};
+use super::service::Calls;
+use crate::access::{DeleteRecordings, HearRecordings};
+use crate::blobs::{BlobKey, ByteStream};
+use crate::changes::{Changes, Write};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::EventName;
+use crate::id::CallId;
+use crate::identity::Digest;
+use crate::jobs::NewJob;
+use crate::jobs::worker::{AtWork, Next};
+use crate::sealed_blob::{Measured, SealedBy};
+use crate::session::Session;
+
+/// A recording that can be heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingFile {
+    /// The call.
+    pub call_id: CallId,
+    /// What it is, e.g. `audio/x-wav`.
+    pub content_type: String,
+    /// Bytes of the audio.
+    pub bytes: u64,
+    /// SHA-256 of the audio, in hexadecimal digits.
+    pub sha256: String,
+    kept: KeptRecording,
+}
+
+impl Calls<'_> {
+    /// The recording of a call, for [`Calls::hear`].
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `not_found` when there is no such call, or no recording of it that can be heard;
+    /// `unavailable` or `internal` from the store.
+    pub async fn recording(&self, id: CallId) -> Result<RecordingFile> {
+        self.session
+            .run("calls.recording", async {
+                let look = self.session.store().call(self.session.scope(), id);
+                let (_permit, call) =
+                    self.session.authorize_on::<HearRecordings, _>("call", look).await?;
+                let recording = call.recording().ok_or_else(|| Error::not_found("recording"))?;
+                let kept = recording.heard().ok_or_else(|| Error::not_found("recording"))?;
+                Ok(RecordingFile {
+                    call_id: id,
+                    content_type: kept.content_type.clone(),
+                    bytes: kept.bytes,
+                    sha256: kept.sha256.clone(),
+                    kept: kept.clone(),
+                })
+            })
+            .await
+    }
+
+    /// The bytes of a recording in `range`, held to what there is. That they were given is written in the
+    /// audit log before they are.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `not_found` when the file is gone; `unavailable` or `internal` from the store or the blobs. The
+    /// stream ends with `internal` where the file was altered.
+    pub async fn hear(&self, file: &RecordingFile, range: Range<u64>) -> Result<ByteStream> {
+        self.session
+            .run("calls.hear", async {
+                self.session.authorize::<HearRecordings>()?;
+                let range = range.start.min(file.bytes)..range.end.min(file.bytes);
+                let core = self.session.core();
+                let mut changes = self.session.new_changes();
+                let data = json!({ "bytes": file.bytes, "from": range.start, "to": range.end });
+                let name = EventName::RecordingHeard;
+                changes.record(&core.env, Write::Nothing, file.call_id, name, Vec::new(), &data)?;
+                self.session.commit(changes).await?;
+                let kept = &file.kept;
+                let sealed_by: SealedBy = kept.sealed_by.parse()?;
+                let key = sealed_by.key(&core.key_ring, self.session.scope().tenant(), PURPOSE)?;
+                let part = key.sealed_range(kept.bytes, range.clone());
+                let sealed = core.blobs.get(&BlobKey::from_stored(&kept.blob)?, part).await?;
+                Ok(key.open(sealed, kept.bytes, range))
+            })
+            .await
+    }
+
+    /// Deletes the recordings of a call. They cannot be heard from then on; the files, here and at the
+    /// carrier, are deleted by jobs.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `not_found` when there is no such call, or no recording of it that can be heard;
+    /// `unavailable` or `internal` from the store.
+    pub async fn delete_recording(&self, id: CallId) -> Result<Call> {
+        let attempt = || async {
+            let look = self.session.store().call(self.session.scope(), id);
+            let (_permit, before) =
+                self.session.authorize_on::<DeleteRecordings, _>("call", look).await?;
+            let mut changes = self.session.new_changes();
+            let after = without_recordings(self.session, &before, &mut changes, |_| true)?
+                .ok_or_else(|| Error::not_found("recording"))?;
+            let env = self.session.env();
+            let after =
+                update_call(env, &mut changes, &before, after, EventName::RecordingDeleted)?;
+            self.session.commit(changes).await?;
+            Ok(after)
+        };
+        let attempts = self.session.retry_contended(false, attempt);
+        self.session.run("calls.delete_recording", attempts).await
+    }
+}
+
+/// What the keys of recordings are derived for.
+const PURPOSE: &str = "recording";
+
+/// The call after those of its recordings that can be heard and are `meant` were deleted; `None` where
+/// there is none.
+fn without_recordings(
+    session: &Session,
+    before: &Call,
+    changes: &mut Changes,
+    meant: impl Fn(&str) -> bool,
+) -> Result<Option<Call>> {
+    let mut after = before.clone();
+    let at = changes.at();
+    for recording in &mut after.recordings {
+        if recording.heard().is_some() && meant(&recording.provider_recording_id) {
+            recording.deleted_at = Some(at);
+            let recording = recording.provider_recording_id.clone();
+            let named = NamedRecording { call_id: before.id, recording };
+            changes.enqueue(session.env(), NewJob::new(REMOVE_RECORDING, &named)?)?;
+        }
+    }
+    Ok((after != *before).then_some(after))
+}
+
+fn blob_of(session: &Session, named: &NamedRecording) -> Result<BlobKey> {
+    let tenant = session.scope().tenant().to_string();
+    let digest = Digest::of(named.recording.as_bytes());
+    let name: String = digest.as_bytes().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    BlobKey::new(&["recordings", &tenant, &named.call_id.to_string(), &name])
+}
+
+/// Fetches a recording from the carrier, piece by piece, and keeps it sealed.
+pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
+    let named: NamedRecording = job.payload()?;
+    let session = job.session();
+    let core = session.core();
+    let call = load(&session, named.call_id).await?;
+    let known = |call: &Call| {
+        let own = |own: &&super::model::Recording| own.provider_recording_id == named.recording;
+        call.recordings.iter().find(own).cloned()
+    };
+    match known(&call) {
+        Some(recording) if recording.kept.is_none() && recording.deleted_at.is_none() => {}
+        Some(_) | None => return Ok(Next::Done),
+    }
+    let Some(carrier) = carrier_of(&session, &call).await? else {
+        return Err(Error::new(ErrorKind::Conflict, "the telephony account is gone"));
+    };
+    let audio = carrier.telephony.audio(&carrier.opened, &named.recording).await;
+    let audio = audio.map_err(|error| match error.kind() {
+        // It is told of before the file is there.
+        ErrorKind::NotFound => Error::unavailable("the recording is not there yet", error),
+        _ => error,
+    })?;
+    let tenant = session.scope().tenant();
+    let (sealed_by, key) = SealedBy::new(&core.key_ring, &core.env, tenant, PURPOSE)?;
+    let (measured, result) = Measured::of(audio.stream, audio.bytes);
+    let blob = blob_of(&session, &named)?;
+    core.blobs.put(&blob, key.seal(measured)).await?;
+    let (bytes, digest) = result.get()?;
+    let days = session.tenant().load().await?.recording_days;
+    let content_type = audio.content_type;
+    change(&session, named.call_id, EventName::CallRecorded, |before, changes| {
+        let mut after = before.clone();
+        let own = after
+            .recordings
+            .iter_mut()
+            .find(|own| own.provider_recording_id == named.recording && own.kept.is_none());
+        let Some(own) = own else { return Ok(None) };
+        let stored_at = changes.at();
+        let expires_at =
+            days.map(|days| stored_at.after(Duration::from_secs(u64::from(days) * 24 * 60 * 60)));
+        if let Some(at) = expires_at {
+            changes.enqueue(session.env(), NewJob::new(EXPIRE_RECORDING, &named)?.at(at))?;
+        }
+        own.status = own.status.max(RecordingStatus::Completed);
+        own.kept = Some(KeptRecording {
+            blob: blob.as_str().to_owned(),
+            bytes,
+            sha256: digest.as_bytes().iter().map(|b| format!("{b:02x}")).collect(),
+            content_type: content_type.clone(),
+            sealed_by: sealed_by.to_string(),
+            stored_at,
+            expires_at,
+        });
+        Ok(Some(after))
+    })
+    .await?;
+    Ok(Next::Done)
+}
+
+/// Deletes a recording whose time is over.
+pub(crate) async fn expire(job: AtWork) -> Result<Next> {
+    let named: NamedRecording = job.payload()?;
+    let session = job.session();
+    change(&session, named.call_id, EventName::RecordingDeleted, |before, changes| {
+        without_recordings(&session, before, changes, |id| id == named.recording)
+    })
+    .await?;
+    Ok(Next::Done)
+}
+
+/// Deletes the file of a recording, here and at the carrier.
+pub(crate) async fn remove(job: AtWork) -> Result<Next> {
+    let named: NamedRecording = job.payload()?;
+    let session = job.session();
+    let call = load(&session, named.call_id).await?;
+    session.core().blobs.delete(&blob_of(&session, &named)?).await?;
+    match carrier_of(&session, &call).await? {
+        Some(carrier) => {
+            carrier.telephony.delete_recording(&carrier.opened, &named.recording).await?;
+        }
+        None => tracing::warn!(call = %call.id, "a recording stays at a carrier that is gone"),
+    }
+    Ok(Next::Done)
+}

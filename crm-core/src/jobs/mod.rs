@@ -1,0 +1,16 @@
+//! Jobs: what is to be done after a commit, kept until it is.
+
+mod bell;
+pub mod model;
+pub mod service;
+pub mod store;
+pub mod worker;
+
+pub(crate) use bell::Bell;
+pub use model::{
+    Claim, ClaimedJob, Job, JobEnd, JobKind, JobState, Lease, LeaseUse, NewJob, Schedule,
+    Settlement,
+};
+pub use service::Jobs;
+pub use store::{DueSchedule, JobQuery};
+pub use worker::{AtWork, Next, Worker};
