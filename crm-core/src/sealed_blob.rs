@@ -11,8 +11,7 @@ use crate::blobs::ByteStream;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
-use crate::identity::Digest;
-use crate::identity::secret::Digester;
+use crate::identity::{Digest, Digester};
 use crate::key_ring::KeyRing;
 
 pub(crate) struct SealedBy(String);
