@@ -158,7 +158,7 @@ enum Event {
     /// It is time to look for jobs.
     Look,
     /// Jobs were enqueued in this process.
-    Rung(u64),
+    Rung,
     Beat,
     Chores,
     Stop,
@@ -257,7 +257,7 @@ impl Worker {
         events.push(shutdown.map(|()| Event::Stop).boxed());
         events.push(after(BEAT, Event::Beat));
         events.push(after(Duration::ZERO, Event::Chores));
-        let listen = |times: u64| bell.after(times).map(move |()| Event::Rung(times)).boxed();
+        let listen = |times: u64| bell.after(times).map(move |()| Event::Rung).boxed();
         events.push(listen(bell.times()));
         self.look(&mut state, &events);
 
@@ -290,7 +290,7 @@ impl Worker {
                     state.looking = false;
                     self.look(&mut state, &events);
                 }
-                Event::Rung(_) => {
+                Event::Rung => {
                     state.pause = SHORTEST_PAUSE;
                     self.look(&mut state, &events);
                     events.push(listen(bell.times()));
