@@ -79,6 +79,7 @@ pub mod sample;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
+mod sealed_blob;
 mod session;
 mod standing;
 pub mod telephony;
