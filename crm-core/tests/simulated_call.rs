@@ -67,12 +67,7 @@ async fn a_call_rings_is_answered_and_its_recording_is_heard() {
     let ended = session.calls().get(call.id).await.unwrap();
     assert_eq!(
         seen,
-        [
-            CallStatus::Initiated,
-            CallStatus::Ringing,
-            CallStatus::InProgress,
-            CallStatus::Completed
-        ],
+        [CallStatus::Initiated, CallStatus::Ringing, CallStatus::InProgress, CallStatus::Completed],
         "{ended:#?}"
     );
     let file = session.calls().recording(call.id).await.unwrap();
