@@ -40,6 +40,7 @@ mod env;
 mod factory;
 mod faulty;
 mod harness;
+pub mod killed_workers;
 mod snapshot;
 
 pub use case::Case;
