@@ -1,5 +1,7 @@
 //! Every case goes red on a store with the fault that it is there to find.
 
+use crm_conformance::Configuration;
+
 use crate::store::{Fault, With};
 
 /// Each case with a fault that it must catch.
@@ -69,16 +71,22 @@ const CAUGHT_BY: &[(&str, Fault)] = &[
     ("references_stay_in_the_tenant", Fault::SwallowsMissing),
 ];
 
+fn with(fault: Fault) -> Configuration {
+    Configuration::new("planted", With(fault))
+}
+
 #[test]
 fn without_a_fault_every_case_passes() {
-    for case in crm_conformance::cases() {
-        case.run(&With(Fault::None)).unwrap();
+    let sound = with(Fault::None);
+    for case in crm_conformance::cases().filter(|case| case.is_for(&sound)) {
+        case.run(&sound).unwrap();
     }
 }
 
 #[test]
 fn every_case_catches_its_fault() {
-    for case in crm_conformance::cases() {
+    let sound = with(Fault::None);
+    for case in crm_conformance::cases().filter(|case| case.is_for(&sound)) {
         let faults: Vec<Fault> = CAUGHT_BY
             .iter()
             .filter(|(name, _)| *name == case.name)
@@ -86,7 +94,7 @@ fn every_case_catches_its_fault() {
             .collect();
         assert!(!faults.is_empty(), "no fault is planted for {case:?}");
         for fault in faults {
-            assert!(case.run(&With(fault)).is_err(), "{case:?} passes in spite of {fault:?}");
+            assert!(case.run(&with(fault)).is_err(), "{case:?} passes in spite of {fault:?}");
         }
     }
     for (name, _) in CAUGHT_BY {

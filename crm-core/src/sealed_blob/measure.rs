@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::{StreamExt as _, stream};
 
 use crate::blobs::ByteStream;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::identity::{Digest, Digester};
 
 /// What was measured of a stream. Clones share it.
