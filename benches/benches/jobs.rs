@@ -65,10 +65,9 @@ async fn server(url: &str) -> PostgresStore {
     let (server, _) = url.rsplit_once('/').expect("a URL with a database");
     let (_, host) = server.rsplit_once('@').expect("a URL with a user");
     let mut admin = PgConnection::connect(url).await.unwrap();
-    for sql in [
-        "drop database if exists crm_bench_jobs with (force)",
-        "create database crm_bench_jobs",
-    ] {
+    for sql in
+        ["drop database if exists crm_bench_jobs with (force)", "create database crm_bench_jobs"]
+    {
         sqlx::raw_sql(sql).execute(&mut admin).await.unwrap();
     }
     Installation::default().run(&format!("{server}/{DATABASE}")).await.unwrap();
@@ -96,7 +95,8 @@ async fn measure(name: &str, store: impl Store, jobs: usize) {
 async fn tenant(crm: &Crm, slug: &str) -> (Session, String) {
     let system = crm.system("a bench").unwrap();
     let owner = format!("owner@{slug}.example");
-    let new = NewTenant { slug: Some(slug.parse().unwrap()), ..NewTenant::new(slug, &owner, Region::US) };
+    let new =
+        NewTenant { slug: Some(slug.parse().unwrap()), ..NewTenant::new(slug, &owner, Region::US) };
     let (tenant, _) = system.create_tenant(new).await.unwrap();
     (system.session(tenant.id).await.unwrap(), owner)
 }

@@ -79,7 +79,9 @@ pub async fn finish(crm: &Crm, session: &Session, contact: ContactId, jobs: u64)
     let mut page = Page::first(Page::MAX_LIMIT);
     loop {
         let notes = session.activities().list(&filter, &page).await?;
-        done.extend(notes.items.iter().filter_map(|note| note.body.as_deref()?.parse::<u64>().ok()));
+        done.extend(
+            notes.items.iter().filter_map(|note| note.body.as_deref()?.parse::<u64>().ok()),
+        );
         match notes.next_cursor {
             Some(cursor) => page = Page::after(cursor, Page::MAX_LIMIT),
             None => break,

@@ -102,16 +102,6 @@ A demo with {CONTACTS} made-up people. Sign in as {email} with {password}
   curl -s '{base}/contacts?limit=3' -H \"Authorization: Bearer $TOKEN\"
   curl -s {base}/auth/me -H \"Authorization: Bearer $TOKEN\"
 
-A call that is made up, recorded with the contact's consent, and heard 20 seconds later:
-
-  ONE=$(curl -s '{base}/contacts?limit=1' -H \"Authorization: Bearer $TOKEN\" | sed 's/.*\"items\":\[{{\"id\":\"\([^\"]*\)\".*/\1/')
-  curl -s {base}/contacts/$ONE/consents -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
-    -d '{{\"purpose\":\"recording\",\"granted\":true}}'
-  CALL=$(curl -s {base}/calls -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
-    -d \"{{\\\"contact_id\\\":\\\"$ONE\\\",\\\"record\\\":true}}\" | sed 's/{{\"id\":\"\([^\"]*\)\".*/\1/')
-  curl -s {base}/calls/$CALL -H \"Authorization: Bearer $TOKEN\"
-  curl -s {base}/calls/$CALL/recording -H \"Authorization: Bearer $TOKEN\" -o call.wav
-
 The rest is described on {base}/docs"
         ))
     }

@@ -10,8 +10,8 @@ use crm_http::{Network, ProxyHeader};
 
 use crate::program::cli::TokenArgs;
 use crate::program::log;
-use crate::program::work::WorkArgs;
 use crate::program::values::{self, CorsOrigin, Listen, LogFormat, Rate};
+use crate::program::work::WorkArgs;
 
 /// Starts the server.
 ///

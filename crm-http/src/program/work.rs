@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use crm_blobs::ObjectBlobs;
-use crm_core::{Crm, CrmBuilder};
 use crm_core::telephony::Simulator;
+use crm_core::{Crm, CrmBuilder};
 use crm_twilio::{Twilio, TwilioOptions};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -78,9 +78,11 @@ pub(crate) fn equip(
     if let Some(url) = &args.twilio_url {
         options = options.base_url(url.clone());
     }
-    let mut builder = builder
-        .telephony(Twilio::new(options)?)
-        .blobs(recordings(database, args.recordings.as_deref(), demo)?);
+    let mut builder = builder.telephony(Twilio::new(options)?).blobs(recordings(
+        database,
+        args.recordings.as_deref(),
+        demo,
+    )?);
     if simulator || args.simulator {
         builder = builder.telephony(Simulator::default());
     }
