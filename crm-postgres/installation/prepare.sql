@@ -14,7 +14,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('install crm', 4281));
 
     for _role in
-        select * from (values ('crm_owner', 'nologin'), ('crm_app', 'login'), ('crm_worker', 'nologin'))
+        select * from (values ('crm_owner', 'nologin'), ('crm_app', 'login'))
             as role (name, login)
     loop
         if not exists (select from pg_roles where rolname = _role.name) then
@@ -37,7 +37,7 @@ begin
                 case when rolcanlogin and rolname <> 'crm_app' then 'nologin' end,
                 case when not rolcanlogin and rolname = 'crm_app' then 'login' end
             ) as mend
-            from pg_roles where rolname in ('crm_owner', 'crm_app', 'crm_worker')
+            from pg_roles where rolname in ('crm_owner', 'crm_app')
         ) as role where mend <> ''
     loop
         execute format('alter role %I %s', _role.rolname, _role.mend);
@@ -88,7 +88,7 @@ set local role crm_owner;
 
 do $$
 begin
-    grant usage on schema crm to crm_app, crm_worker;
+    grant usage on schema crm to crm_app;
     if to_regclass('crm.migrations') is null then
         create table crm.migrations (
             version    integer     not null,

@@ -13,8 +13,10 @@ create function crm.tenant_lock(_tenant uuid) returns bigint language sql immuta
 --
 -- Arrays of one group have one length, an entry a row. An `expected` version of 0 inserts. Refusals are
 -- raised under SQLSTATEs of their own, with a JSON object as detail: UX001 a unique value is taken,
--- UX002 a record is not at the version expected (`found` is null where it is gone). A unit that is sent
--- again because its answer was lost says so by `_again`, and is not applied twice.
+-- UX002 a record is not at the version expected (`found` is null where it is gone); UX003, without a
+-- detail, the lease of the unit is lost. A unit that is sent again because its answer was lost says so by
+-- `_again`, and is not applied twice. What is rare is in `_more`, see `crm.commit_more`; it is null where
+-- there is none of it.
 create function crm.commit(
     _tenant uuid, _again boolean, _at timestamptz, _actor text, _request_id text,
     _tenant_slugs text[], _tenant_expected bigint[], _tenant_versions bigint[], _tenant_docs text[],
@@ -39,7 +41,8 @@ create function crm.commit(
     _activity_ids uuid[], _activity_contacts uuid[], _activity_kinds text[],
     _activity_occurred timestamptz[], _activity_users uuid[], _activity_docs text[],
     _audit_ids uuid[], _event_ids uuid[], _actions text[], _names text[],
-    _subject_kinds text[], _subject_ids uuid[], _fields text[], _data text[]
+    _subject_kinds text[], _subject_ids uuid[], _fields text[], _data text[],
+    _more text
 ) returns void language plpgsql
 set plan_cache_mode = force_generic_plan as $$
 declare
@@ -55,6 +58,7 @@ declare
     _number bigint;
     _position bigint;
     _refused record;
+    _lease json;
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
 
@@ -76,6 +80,14 @@ begin
     ) then
         perform set_config('crm.tenant_id', _before, true);
         return;
+    end if;
+
+    -- Before all else that is written: a worker that was too slow has no say any more.
+    if _more is not null then
+        _lease := _more::json -> 'lease';
+        if _lease is not null then
+            perform crm.hold_lease(_tenant, _at, _lease);
+        end if;
     end if;
 
     if cardinality(_tenant_slugs) > 0 then
@@ -326,6 +338,10 @@ begin
             from unnest(_activity_ids, _activity_contacts, _activity_kinds, _activity_occurred,
                         _activity_users, _activity_docs)
                 as made (id, contact, kind, occurred, by, doc);
+    end if;
+
+    if _more is not null then
+        perform crm.commit_more(_tenant, _at, _more::json);
     end if;
 
     with written as (

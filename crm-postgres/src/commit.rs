@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use crm_core::changes::Write;
 use crm_core::ports::Store;
-use crm_core::{Changes, Error, Result};
+use crm_core::{Changes, Error, ErrorKind, Result};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::{Remedy, STALE, TAKEN, database, failed, remedy};
+use crate::error::{LOST, Remedy, STALE, TAKEN, database, failed, remedy};
 use crate::statement::{Protocol, Statement};
 use crate::work::after;
 use crate::{Inner, PostgresStore, unit};
@@ -166,6 +166,9 @@ fn refusal(changes: &Changes, error: sqlx::Error) -> Error {
             Ok(stale) => not_at_version(&stale),
             Err(unread) => Error::internal(unread),
         },
+        Some((code, _)) if code == LOST => {
+            Error::new(ErrorKind::Conflict, "the lease of the job is lost")
+        }
         Some(_) | None => failed(error),
     }
 }
@@ -189,6 +192,14 @@ fn already_exists(changes: &Changes, taken: &Taken) -> Error {
                 format!("another contact has the e-mail `{value}`"),
             )
         }
+        "telephony_account" => {
+            ("name".to_owned(), format!("the account `{value}` is kept already"))
+        }
+        "schedule" => ("name".to_owned(), format!("the schedule `{value}` is there already")),
+        "provider_call_id" => (
+            "provider_call_id".to_owned(),
+            "another call has the provider's name of this one".to_owned(),
+        ),
         other => return Error::internal(format!("`{other}` is no unique value")),
     };
     Error::already_exists(field, taken.holder, message)
@@ -211,7 +222,14 @@ fn place_of_email(changes: &Changes, contact: Uuid, key: &str) -> Option<usize> 
         | Write::UpdateCompany { .. }
         | Write::InsertContact { .. }
         | Write::UpdateContact { .. }
-        | Write::InsertActivity(_) => None,
+        | Write::InsertActivity(_)
+        | Write::InsertConsent(_)
+        | Write::PutTelephonyAccount { .. }
+        | Write::PutCall { .. }
+        | Write::PutSchedule { .. }
+        | Write::RetryJob(_)
+        | Write::DiscardJob(_)
+        | Write::Nothing => None,
     })
 }
 
@@ -222,6 +240,10 @@ fn not_at_version(stale: &Stale) -> Error {
         "credential" => "credential",
         "company" => "company",
         "contact" => "contact",
+        "telephony account" => "telephony account",
+        "call" => "call",
+        "schedule" => "schedule",
+        "job" => "job",
         other => return Error::internal(format!("`{other}` has no versions")),
     };
     match stale.found {

@@ -7,6 +7,8 @@ use sqlx::postgres::PgDatabaseError;
 pub(crate) const TAKEN: &str = "UX001";
 /// Raised by `crm.commit`: a record is not at the version expected.
 pub(crate) const STALE: &str = "UX002";
+/// Raised by `crm.commit`: the lease that the unit was made under is lost.
+pub(crate) const LOST: &str = "UX003";
 
 /// What can be done about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) fn remedy(error: &sqlx::Error) -> Remedy {
             "40001" | "40P01" => Remedy::Repeat,
             // The host has left a transaction open that failed; it is rolled back before the repetition.
             "25P02" => Remedy::Repeat,
+            // Another took the value in the same moment; now it can be seen, and named.
+            "23505" if error.constraint() == Some("calls_provider_key") => Remedy::Repeat,
             // Shut down by the administrator, or by a crash of another backend; starting up.
             "57P01" | "57P02" | "57P03" => Remedy::Reconnect,
             code if code.starts_with("08") => Remedy::Reconnect,
@@ -76,9 +80,10 @@ pub(crate) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sy
 fn missing(error: sqlx::Error) -> Error {
     let constraint = database(&error).and_then(|error| error.constraint()).unwrap_or_default();
     let what = match constraint {
-        "contacts_owner_fkey" => "user",
+        "contacts_owner_fkey" | "calls_user_fkey" => "user",
         "contacts_company_fkey" => "company",
-        "activities_contact_fkey" => "contact",
+        "activities_contact_fkey" | "calls_contact_fkey" | "consents_contact_fkey" => "contact",
+        "calls_account_fkey" => "telephony account",
         name if name.ends_with("_tenant_fkey") => "tenant",
         _ => "record",
     };

@@ -26,8 +26,8 @@ const KEPT: &str = "nothing";
 
 /// The rules, which all hold where the store opens.
 ///
-/// `tenants` and `sign_in_names` are the tables that are also read before a tenant is known; `migrations`
-/// holds nothing of a tenant, and the application may only read it.
+/// The tables of the list `looked_up` are also read before a tenant is known, and `jobs`, the queue, is worked
+/// on for all tenants; `migrations` holds nothing of a tenant, and the application may only read it.
 const RULES: &[Rule] = &[
     Rule {
         name: "superuser",
@@ -160,7 +160,8 @@ const RULES: &[Rule] = &[
         name: "restrictive_policy",
         objects: "
             select name from tenant_table
-            where not relispartition and relname not in ('tenants', 'sign_in_names')
+            where not relispartition and relname <> 'jobs'
+                and relname not in (select name from looked_up)
                 and oid not in (select polrelid from isolating)",
         mend: "drop the policy own_tenant and run crm.protect",
     },
@@ -168,17 +169,30 @@ const RULES: &[Rule] = &[
         name: "policies_of_tenants",
         objects: "
             select relation.name || ': ' || command
-            from relation, own, (values ('r'), ('a'), ('w'), ('d')) as each (command)
-            where relname in ('tenants', 'sign_in_names') and not exists (
+            from own, (values ('r'), ('a'), ('w'), ('d')) as each (command), relation
+            cross join lateral (
+                select case when command = 'r' or (relname = 'jobs' and command <> 'a')
+                    then own.or_system else own.expression end as expression
+            ) as wanted
+            where (relname = 'jobs' or relname in (select name from looked_up)) and not exists (
                 select from policy
                 where polrelid = relation.oid and polcmd = command::\"char\"
-                    and coalesce(polqual, own.expression) = case command
-                        when 'r' then own.or_system else own.expression end
-                    and coalesce(polwithcheck, own.expression) = own.expression
+                    and coalesce(polqual, wanted.expression) = wanted.expression
+                    and coalesce(polwithcheck, wanted.expression) = wanted.expression
                     and (polqual is not null or command = 'a')
                     and (polwithcheck is not null or command in ('r', 'd'))
             )",
         mend: "give the table the policies of the migrations again",
+    },
+    Rule {
+        name: "queue_privileges",
+        objects: "
+            select relation.name || '.' || attname from relation
+            join pg_attribute on attrelid = relation.oid, login
+            where relname = 'jobs' and relowner <> login.oid
+                and attname in ('tenant_id', 'id', 'kind', 'payload')
+                and has_column_privilege(login.oid, relation.oid, attname, 'update')",
+        mend: "revoke update on the column: who works for all tenants could hand a job over to another",
     },
     Rule {
         name: "unprotected_partition",
@@ -214,13 +228,18 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "index_without_tenant",
-        // `sign_in_names_value`: the name is how a user is found before the tenant is known.
+        // By these a tenant is found, or its work, before it is known.
         objects: "
             select indexrelid::regclass::text from pg_index
             join tenant_table on tenant_table.oid = indrelid
             join pg_class as entry on entry.oid = indexrelid
             where not (indisunique or indisprimary or indisexclusion)
-                and not (tenant_table.relname = 'sign_in_names' and entry.relname = 'sign_in_names_value')
+                and (tenant_table.relname, entry.relname) not in (
+                    ('sign_in_names', 'sign_in_names_value'),
+                    ('telephony_accounts', 'telephony_accounts_name'),
+                    ('jobs', 'jobs_ready'), ('jobs', 'jobs_due'), ('jobs', 'jobs_leases'),
+                    ('schedules', 'schedules_due')
+                )
                 and indkey[0] is distinct from tenant_table.tenant_column",
         mend: "begin the index with tenant_id",
     },
@@ -307,6 +326,9 @@ const RULES: &[Rule] = &[
 /// What the rules share. `login` leaves a superuser out, who may everything and has a rule of its own.
 const CATALOG: &str = r#"
     login as (select * from pg_roles where rolname = session_user and not rolsuper),
+    looked_up (name) as (
+        values ('tenants'), ('sign_in_names'), ('telephony_accounts'), ('schedules')
+    ),
     own as (
         select
             '(tenant_id = ' || tenant.value || ')' as expression,

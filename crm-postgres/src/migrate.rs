@@ -15,7 +15,7 @@ use crate::schema::{self, MIGRATIONS, Migration, SchemaName};
 const REFUSED: &str = "UX010";
 
 /// What is installed into a database: the schema, its tables and functions, and on the server the roles
-/// `crm_owner` (who owns them and cannot log in), `crm_app` (the application) and `crm_worker`.
+/// `crm_owner` (who owns them and cannot log in) and `crm_app` (the application).
 ///
 /// ```
 /// # fn main() -> Result<(), crm_core::Error> {

@@ -36,6 +36,7 @@ pub(crate) enum Value {
     Uuid(Uuid),
     OptionalUuid(Option<Uuid>),
     Text(String),
+    OptionalText(Option<String>),
     Time(Timestamp),
     Bools(Vec<bool>),
     SmallInts(Vec<i16>),
@@ -163,6 +164,7 @@ impl Value {
             Value::Uuid(value) => arguments.add(value),
             Value::OptionalUuid(value) => arguments.add(value),
             Value::Text(value) => arguments.add(value),
+            Value::OptionalText(value) => arguments.add(value),
             Value::Time(value) => arguments.add(DateTime::<Utc>::from(*value)),
             Value::Bools(values) => arguments.add(values),
             Value::SmallInts(values) => arguments.add(values),
@@ -188,6 +190,8 @@ impl Value {
             Value::OptionalUuid(None) => text.push_str("null::uuid"),
             Value::OptionalUuid(Some(value)) => Value::Uuid(*value).write_literal(text),
             Value::Text(value) => quote(text, value, "text"),
+            Value::OptionalText(None) => text.push_str("null::text"),
+            Value::OptionalText(Some(value)) => quote(text, value, "text"),
             Value::Time(value) => quote(text, &time(*value), "timestamptz"),
             Value::Bools(values) => {
                 array(text, values, "boolean[]", |value| Some(value.to_string()))
@@ -273,7 +277,8 @@ macro_rules! values {
 }
 
 values! {
-    bool => Bool, i64 => Int, Uuid => Uuid, Option<Uuid> => OptionalUuid, String => Text, Timestamp => Time,
+    bool => Bool, i64 => Int, Uuid => Uuid, Option<Uuid> => OptionalUuid, String => Text,
+    Option<String> => OptionalText, Timestamp => Time,
     Vec<bool> => Bools, Vec<i16> => SmallInts, Vec<i32> => Ints, Vec<i64> => BigInts,
     Vec<Uuid> => Uuids, Vec<Option<Uuid>> => OptionalUuids, Vec<String> => Texts,
     Vec<Option<String>> => OptionalTexts, Vec<Timestamp> => Times,

@@ -16,6 +16,7 @@ use crm_core::tenancy::Tenant;
 use crm_core::{Changes, Error, ErrorKind, Result, Timestamp};
 use uuid::Uuid;
 
+use crate::more::More;
 use crate::rows::{to_doc, to_json};
 use crate::statement::Value;
 use crate::{companies, contacts};
@@ -36,20 +37,21 @@ struct Unit<'c> {
     contacts: Records<&'c Contact>,
     indexes: HashMap<Uuid, Index<'c>>,
     activities: Vec<&'c Activity>,
+    more: More<'c>,
 }
 
 /// Records in the order in which they are first met, each with the version that the store must have.
-struct Records<T> {
+pub(crate) struct Records<T> {
     places: HashMap<Uuid, usize>,
-    rows: Vec<Row<T>>,
+    pub(crate) rows: Vec<Row<T>>,
 }
 
-struct Row<T> {
-    id: Uuid,
+pub(crate) struct Row<T> {
+    pub(crate) id: Uuid,
     /// 0 for a record that the unit makes.
-    expected: i64,
-    version: i64,
-    record: T,
+    pub(crate) expected: i64,
+    pub(crate) version: i64,
+    pub(crate) record: T,
 }
 
 impl<T> Default for Records<T> {
@@ -85,6 +87,22 @@ impl<T> Records<T> {
             Some(row) => return Err(Error::version_conflict(what, expected, row.version)),
         }
         Ok(())
+    }
+
+    /// A new record where 0 is expected, else its new state.
+    pub(crate) fn put(
+        &mut self,
+        what: &'static str,
+        id: Uuid,
+        expected: i64,
+        version: i64,
+        record: T,
+    ) -> Result<()> {
+        if expected == 0 && !self.places.contains_key(&id) {
+            self.insert(id, version, record);
+            return Ok(());
+        }
+        self.update(what, id, expected, version, record)
     }
 
     fn ids(&self) -> Value {
@@ -168,6 +186,7 @@ pub(crate) fn arguments(changes: &Changes, again: bool) -> Result<Vec<Value>> {
     unit.push_index(&mut values)?;
     unit.push_activities(&mut values)?;
     push_records(changes, &mut values)?;
+    values.push(unit.more.argument()?.into());
     Ok(values)
 }
 
@@ -235,9 +254,31 @@ impl<'c> Unit<'c> {
                     unit.indexes.entry(id).or_default().then(Some(removed), added);
                 }
                 Write::InsertActivity(activity) => unit.activities.push(activity),
+                Write::InsertConsent(consent) => unit.more.consents.push(consent),
+                Write::PutTelephonyAccount { account, expected_version } => {
+                    let (id, version) = (account.id.as_uuid(), account.version);
+                    let accounts = &mut unit.more.accounts;
+                    accounts.put("telephony account", id, *expected_version, version, account)?;
+                }
+                Write::PutCall { call, expected_version } => {
+                    let (id, version) = (call.id.as_uuid(), call.version);
+                    unit.more.calls.put("call", id, *expected_version, version, call)?;
+                    unit.more.entries.extend(change.timeline().map(|entry| (entry.id, entry)));
+                    continue;
+                }
+                Write::PutSchedule { schedule, expected_version } => {
+                    let (id, version) = (schedule.id.as_uuid(), schedule.version);
+                    let schedules = &mut unit.more.schedules;
+                    schedules.put("schedule", id, *expected_version, version, schedule)?;
+                }
+                Write::RetryJob(id) => unit.more.ends.push((*id, true)),
+                Write::DiscardJob(id) => unit.more.ends.push((*id, false)),
+                Write::Nothing => {}
             }
             unit.activities.extend(change.timeline());
         }
+        unit.more.jobs = changes.jobs();
+        unit.more.lease = changes.lease();
         Ok(unit)
     }
 
@@ -246,7 +287,14 @@ impl<'c> Unit<'c> {
             self.tenants.column(|tenant| tenant.slug.to_string()),
             self.tenants.expected(),
             self.tenants.versions(),
-            self.tenants.docs()?,
+            // Whole: an empty list of a tenant is a choice, not the lack of one.
+            Value::from(
+                self.tenants
+                    .rows
+                    .iter()
+                    .map(|row| to_json(row.record))
+                    .collect::<Result<Vec<_>>>()?,
+            ),
             self.users.ids(),
             self.users.expected(),
             self.users.versions(),

@@ -65,6 +65,20 @@ impl PostgresStore {
         self.ask(Freshness::Latest, None, statement).await
     }
 
+    /// Calls a function of the schema that works on the queue; its first argument is the reason.
+    pub(crate) async fn call_queue(
+        &self,
+        scope: &SystemScope,
+        function: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<PgRow>> {
+        let reason = scope.reason().into();
+        let statement = Statement::call(&self.inner.schema, function, reason, values);
+        // On a connection of the host's a transaction may have been left open, which would never end.
+        let begin = self.inner.connections.are_shared().then(|| "begin; select 1".to_owned());
+        self.ask(Freshness::Latest, begin, statement).await
+    }
+
     /// One statement in a transaction that is opened for the scope's tenant: three round trips.
     pub(crate) async fn ask_in_transaction(
         &self,
@@ -160,7 +174,7 @@ async fn in_transaction(
         Protocol::Simple => {
             let text = format!("{begin}; {}; commit", statement.literal());
             let mut rows = sqlx::raw_sql(sqlx::AssertSqlSafe(text)).fetch_all(connection).await?;
-            // The first row is that of `set_config`.
+            // The first row is that of what begins.
             rows.drain(..rows.len().min(1));
             Ok(rows)
         }

@@ -74,8 +74,8 @@ enum Case {
     Never,
     /// One was set and its transaction is over, which leaves an empty text.
     NoLonger,
-    /// Work across tenants, which may read the list of tenants, and what users sign in with, and nothing
-    /// else.
+    /// Work across tenants, which may read the list of tenants, what users sign in with, accounts with
+    /// carriers and schedules, may work on the queue, and nothing else.
     System,
 }
 
@@ -261,7 +261,11 @@ impl Matrix {
 /// Whether this is what isolation and the rights allow.
 fn is_right(table: &Table, deed: Deed, case: Case, outcome: &Outcome, granted: bool) -> bool {
     let is_tenants = table.name == "crm.tenants";
-    let is_looked_up = is_tenants || table.name == "crm.sign_in_names";
+    let is_queue = table.name == "crm.jobs";
+    let is_looked_up = is_tenants
+        || is_queue
+        || ["crm.sign_in_names", "crm.telephony_accounts", "crm.schedules"]
+            .contains(&table.name.as_str());
     if case == Case::Own {
         // The tenant's own record is there already, and its slug is the one value that is unique
         // among all tenants.
@@ -289,6 +293,15 @@ fn is_right(table: &Table, deed: Deed, case: Case, outcome: &Outcome, granted: b
     match deed {
         Deed::Select if is_looked_up && case == Case::System => *outcome == Outcome::Rows(1),
         Deed::Select => *outcome == Outcome::Rows(0),
+        Deed::Update | Deed::UpdateReturning | Deed::Delete | Deed::DeleteReturning
+            if is_queue && case == Case::System =>
+        {
+            *outcome == Outcome::Rows(1)
+        }
+        // A policy knows the new row alone, so the rights to the columns are what forbids it.
+        Deed::Give if is_queue && case == Case::System => {
+            granted || outcome.is_refused_with(FORBIDDEN)
+        }
         Deed::Update
         | Deed::UpdateReturning
         | Deed::Give
@@ -445,6 +458,23 @@ async fn the_matrix_sees_what_leaks() {
         (
             "alter policy own_tenant on crm.credentials using (true)",
             "crm.credentials Select System",
+        ),
+        // What may not be seen is not changed either, whatever the policy of changes says.
+        (
+            "alter policy own_tenant_or_system on crm.jobs using (true);
+                alter policy own_tenant_or_system_update on crm.jobs using (true)",
+            "crm.jobs Update Never",
+        ),
+        (
+            "alter policy own_tenant_or_system on crm.jobs using (true);
+                alter policy own_tenant_or_system_delete on crm.jobs using (true)",
+            "crm.jobs Delete Other",
+        ),
+        ("alter policy own_tenant_insert on crm.jobs with check (true)", "crm.jobs Insert System"),
+        (
+            "alter policy own_tenant_or_system_delete on crm.jobs using (
+                tenant_id = (select nullif(current_setting('crm.tenant_id', true), '')::uuid))",
+            "crm.jobs Delete System",
         ),
         ("alter policy own_tenant on crm.outcomes using (true)", "crm.outcomes Update NoLonger"),
         ("create unique index on crm.users (email_key)", "crm.users Probe Own"),

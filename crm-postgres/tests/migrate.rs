@@ -199,13 +199,13 @@ async fn what_only_the_owner_of_the_database_may_is_left_to_him() {
     run(&mut admin, "create role helper login createrole".to_owned()).await;
     run(&mut admin, "grant create on database postgres to helper".to_owned()).await;
     // A role of the name that may too much already.
-    run(&mut admin, "create role crm_worker login createdb".to_owned()).await;
+    run(&mut admin, "create role crm_app login createdb".to_owned()).await;
 
     let done = install(&server.url_as("helper")).await;
     let left =
         "left to be done by postgres: revoke temporary, create on database postgres from public";
     assert!(done.contains(&left.to_owned()), "{done:?}");
-    let mended = "made the role crm_worker nocreatedb nologin".to_owned();
+    let mended = "made the role crm_app nocreatedb".to_owned();
     assert!(done.contains(&mended), "{done:?}");
     let wrong = complaints(&server.url_as("crm_app"), &SchemaName::default()).await;
     assert_eq!(wrong.len(), 1, "{wrong:?}");
