@@ -131,7 +131,7 @@ impl Blobs for Planted {
         match self.fault {
             Fault::KeepsDeleted => Ok(()),
             Fault::MissesDeleted => {
-                self.inner.get(&key, 0..1).await?;
+                drop(self.inner.get(&key, 0..1).await?);
                 self.inner.delete(&key).await
             }
             _ => self.inner.delete(&key).await,
