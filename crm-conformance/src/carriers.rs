@@ -184,9 +184,9 @@ cases! {
         assert!(left.iter().all(|left| left.id != recording), "{left:?}");
     }
 
-    /// A carrier that calls us itself has none to take, and proves this with requests of its own.
+    /// A carrier that calls us itself has none to take here: its own tests prove it with real requests.
     async fn callbacks_are_signed(env: &CarrierEnv) {
-        let (call, _) = env.recorded().await;
+        env.recorded().await;
         let mut other = env.account.clone();
         other.secrets.auth_tokens = vec!["another".into()];
         let mut rotated = other.clone();
@@ -204,7 +204,6 @@ cases! {
             let bare = WebhookRequest { headers: Vec::new(), ..request };
             refused(env.carrier.verify(&env.account, &bare), ErrorKind::Forbidden);
         }
-        env.fetch(&call).await;
     }
 
     async fn callbacks_agree_with_the_call(env: &CarrierEnv) {
