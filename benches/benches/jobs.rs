@@ -269,7 +269,6 @@ fn callback(
         ("Timestamp", "Sun, 01 Mar 2026 09:30:00 +0000"),
         ("To", "+14255550123"),
     ];
-    let signature = crm_twilio::sign(TOKEN, &url, &fields);
     let form: Vec<String> = fields
         .iter()
         .map(|(name, value)| {
@@ -285,12 +284,14 @@ fn callback(
             format!("{name}={escaped}")
         })
         .collect();
+    let body = form.join("&");
+    let signature = crm_twilio::sign(&TOKEN.into(), &url, body.as_bytes());
     WebhookRequest {
         url,
         headers: vec![
             ("content-type".into(), "application/x-www-form-urlencoded".into()),
             ("x-twilio-signature".into(), signature),
         ],
-        body: form.join("&").into(),
+        body: body.into(),
     }
 }
