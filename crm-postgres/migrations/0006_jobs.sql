@@ -412,6 +412,7 @@ begin
                     returning jobs.tenant_id, jobs.id, jobs.unique_key, jobs.run_at
             )
             select tenant_id, id, run_at from settled where unique_key is not null
+            order by tenant_id, id
         loop
             perform crm.job_waits(_kept.tenant_id, _kept.id, _kept.run_at, _now);
         end loop;
