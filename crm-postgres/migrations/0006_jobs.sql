@@ -249,6 +249,7 @@ declare
     _lane_tenants uuid[] := '{}';
     _low uuid := _after;
     _got integer[];
+    _asked bigint;
     _share bigint;
     _more_kinds text[];
     _more_tenants uuid[];
@@ -293,9 +294,8 @@ begin
     end loop;
 
     while _left > 0 and cardinality(_lane_kinds) > 0 loop
-        _lane_kinds := _lane_kinds[:_left];
-        _lane_tenants := _lane_tenants[:_left];
-        _share := _left / cardinality(_lane_kinds);
+        _asked := least(_left, cardinality(_lane_kinds));
+        _share := _left / _asked;
         _got := array_fill(0, array[cardinality(_lane_kinds)]);
         for _job in
             with front as materialized (
@@ -303,7 +303,8 @@ begin
                     row_number() over (
                         partition by lane.place order by job.priority, job.run_at, job.id
                     ) as turn
-                from unnest(_lane_kinds, _lane_tenants) with ordinality as lane (kind, tenant_id, place)
+                from unnest(_lane_kinds[:_asked], _lane_tenants[:_asked]) with ordinality
+                    as lane (kind, tenant_id, place)
                 cross join lateral (
                     select jobs.tenant_id, jobs.id, jobs.priority, jobs.run_at from crm.jobs
                     where jobs.state = 'ready' and jobs.kind = lane.kind
@@ -329,13 +330,13 @@ begin
             _left := _left - 1;
             return next _job;
         end loop;
-        -- A lane that gave less has no more.
-        select coalesce(array_agg(lane.kind order by lane.place), '{}'),
-               coalesce(array_agg(lane.tenant_id order by lane.place), '{}')
+        -- A lane that gave less has no more. Those that were not asked yet come next.
+        select coalesce(array_agg(lane.kind order by lane.place <= _asked, lane.place), '{}'),
+               coalesce(array_agg(lane.tenant_id order by lane.place <= _asked, lane.place), '{}')
             into _lane_kinds, _lane_tenants
             from unnest(_lane_kinds, _lane_tenants, _got) with ordinality
                 as lane (kind, tenant_id, got, place)
-            where lane.got >= _share;
+            where lane.place > _asked or lane.got >= _share;
     end loop;
     perform set_config('crm.system', _before, true);
 end
