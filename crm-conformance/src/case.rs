@@ -6,27 +6,46 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::future::BoxFuture;
 
-use crate::env::Env;
-use crate::factory::Factory;
+use crate::env::{BlobsEnv, CarrierEnv, Env};
+use crate::factory::Source;
+use crate::harness::Configuration;
 
-/// Something that every store must do. Its name stands in parentheses behind the bullet that promises
+/// Something that every adapter of a port must do. Its name stands in parentheses behind the bullet that promises
 /// it.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// The file that it stands in: an entity.
+    /// The file that it stands in: an entity, or a port.
     pub suite: &'static str,
     /// Its name, unique over all suites.
     pub name: &'static str,
-    pub(crate) run: for<'a> fn(&'a Env) -> BoxFuture<'a, ()>,
+    pub(crate) run: Run,
+}
+
+/// What a case does, by what it works with.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    Env(for<'a> fn(&'a Env) -> BoxFuture<'a, ()>),
+    BlobsEnv(for<'a> fn(&'a BlobsEnv) -> BoxFuture<'a, ()>),
+    CarrierEnv(for<'a> fn(&'a CarrierEnv) -> BoxFuture<'a, ()>),
 }
 
 impl Case {
-    /// Runs the case on a fresh store.
+    /// Whether the case is one of the port that the configuration is of.
+    pub fn is_for(&self, configuration: &Configuration) -> bool {
+        matches!(
+            (self.run, &configuration.source),
+            (Run::Env(_), Source::Store(_))
+                | (Run::BlobsEnv(_), Source::Blobs(_))
+                | (Run::CarrierEnv(_), Source::Carrier(_))
+        )
+    }
+
+    /// Runs the case on a fresh adapter.
     ///
     /// # Errors
     ///
-    /// What the store did wrong, or why there is none.
-    pub fn run(&self, factory: &dyn Factory) -> Result<(), String> {
+    /// What the adapter did wrong, or why there is none of the case's port.
+    pub fn run(&self, configuration: &Configuration) -> Result<(), String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -35,9 +54,19 @@ impl Case {
         // Nothing of the environment outlives a panic: each case has its own.
         let run = AssertUnwindSafe(|| {
             runtime.block_on(async {
-                let env =
-                    Env::new(factory).await.map_err(|error| format!("no store: {error:?}"))?;
-                (self.run)(&env).await;
+                let none = |error| format!("nothing to run on: {error:?}");
+                match (self.run, &configuration.source) {
+                    (Run::Env(run), Source::Store(factory)) => {
+                        run(&Env::new(&**factory).await.map_err(none)?).await;
+                    }
+                    (Run::BlobsEnv(run), Source::Blobs(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    (Run::CarrierEnv(run), Source::Carrier(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    _ => return Err(format!("{self:?} is a case of another port")),
+                }
                 Ok(())
             })
         });
@@ -61,13 +90,13 @@ impl fmt::Debug for Case {
 
 /// Defines the cases of a file and lists them, so that none can be written and not run.
 macro_rules! cases {
-    ($($(#[$meta:meta])* async fn $name:ident($env:ident: &Env) $body:block)*) => {
-        $($(#[$meta])* async fn $name($env: &crate::env::Env) $body)*
+    ($($(#[$meta:meta])* async fn $name:ident($env:ident: &$kind:ident) $body:block)*) => {
+        $($(#[$meta])* async fn $name($env: &crate::env::$kind) $body)*
 
         pub(crate) const CASES: &[crate::case::Case] = &[$(crate::case::Case {
             suite: module_path!().split_at("crm_conformance::".len()).1,
             name: stringify!($name),
-            run: |env| Box::pin($name(env)),
+            run: crate::case::Run::$kind(|env| Box::pin($name(env))),
         },)*];
     };
 }

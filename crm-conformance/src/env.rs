@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crm_core::blobs::Blobs;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
@@ -10,13 +11,15 @@ use crm_core::identity::{
     Arrival, Identity, NewUser, PasswordSignIn, Registration, UserPatch, UserStatus,
 };
 use crm_core::ports::Store;
+use crm_core::telephony::{CarrierAccount, Telephony};
 use crm_core::tenancy::{NewTenant, System};
 use crm_core::{
-    Changes, ContactId, Crm, Error, ErrorKind, Page, Principal, Result, Role, Session, UserId,
+    Changes, ContactId, Crm, Error, ErrorKind, Page, PhoneNumber, Principal, Result, Role, Session,
+    UserId,
 };
 
 use crate::clock::{SeededRandomness, TestClock};
-use crate::factory::{Factory, Fresh};
+use crate::factory::{Factory, Fresh, Passing};
 use crate::faulty::FaultyStore;
 
 /// More than any case writes.
@@ -30,6 +33,24 @@ pub(crate) struct Env {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: TestClock,
     _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// An empty place for blobs.
+pub struct BlobsEnv {
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A carrier of calls.
+pub struct CarrierEnv {
+    pub(crate) carrier: Arc<dyn Telephony>,
+    pub(crate) time: Arc<dyn Passing>,
+    pub(crate) account: CarrierAccount,
+    /// One of the account's numbers.
+    pub(crate) number: PhoneNumber,
+    /// Who answers.
+    pub(crate) answers: PhoneNumber,
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
 }
 
 impl Env {

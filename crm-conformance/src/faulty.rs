@@ -1,5 +1,7 @@
 //! A store that fails on demand, or lets others be faster.
 
+mod work;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,19 +7,29 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::cases;
-use crate::factory::Factory;
+use crate::factory::{BlobsFactory, CarrierFactory, Factory, Source};
 
 /// An adapter in one configuration, e.g. on a file.
 #[derive(Clone)]
 pub struct Configuration {
     name: &'static str,
-    factory: Arc<dyn Factory>,
+    pub(crate) source: Source,
 }
 
 impl Configuration {
     /// The configuration `name`, with the stores that `factory` makes.
     pub fn new(name: &'static str, factory: impl Factory) -> Self {
-        Configuration { name, factory: Arc::new(factory) }
+        Configuration { name, source: Source::Store(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of a place for blobs.
+    pub fn blobs(name: &'static str, factory: impl BlobsFactory) -> Self {
+        Configuration { name, source: Source::Blobs(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of a carrier of calls.
+    pub fn carrier(name: &'static str, factory: impl CarrierFactory) -> Self {
+        Configuration { name, source: Source::Carrier(Arc::new(factory)) }
     }
 }
 
@@ -29,16 +39,16 @@ impl fmt::Debug for Configuration {
     }
 }
 
-/// Runs every case in every configuration, each as a test of its own named
+/// Runs every case in every configuration of its port, each as a test of its own named
 /// `configuration::suite::case`, with the arguments of `cargo test`; for a test target with
 /// `harness = false`. cargo-nextest runs it, too.
 pub fn main(configurations: impl IntoIterator<Item = Configuration>) -> ExitCode {
     let mut trials = Vec::new();
-    for Configuration { name, factory } in configurations {
-        trials.extend(cases().map(|case| {
-            let factory = Arc::clone(&factory);
-            let run = move || case.run(&*factory).map_err(Failed::from);
-            Trial::test(format!("{name}::{}::{}", case.suite, case.name), run)
+    for configuration in configurations {
+        trials.extend(cases().filter(|case| case.is_for(&configuration)).map(|case| {
+            let name = format!("{}::{}::{}", configuration.name, case.suite, case.name);
+            let configuration = configuration.clone();
+            Trial::test(name, move || case.run(&configuration).map_err(Failed::from))
         }));
     }
     assert!(!trials.is_empty(), "no configuration, so nothing would be proved");

@@ -1,7 +1,7 @@
-//! What every store of [`crm_core`] must prove.
+//! What every adapter of a port of [`crm_core`] must prove: stores, places for blobs, carriers of calls.
 //!
-//! Each bullet under `# Behavior` in the docs of [`crm_core::ports`] names a case of this crate. An
-//! adapter runs them all from a test target without a harness:
+//! Each bullet under `# Behavior` in the docs of [`crm_core::ports`], [`crm_core::blobs`] and
+//! [`crm_core::telephony`] names a case of this crate. An adapter runs them all from a test target without a harness:
 //!
 //! ```no_run
 //! # // tests/conformance.rs, with `harness = false` in Cargo.toml
@@ -22,6 +22,7 @@
 //! }
 //! ```
 //!
+//! [`Configuration::blobs`] and [`Configuration::carrier`] do the same for the other ports.
 //! [`differential`] compares a store with the one in memory over random commands; [`TestClock`],
 //! [`SeededRandomness`] and [`FaultyStore`] serve an adapter's own tests.
 
@@ -40,13 +41,16 @@ mod env;
 mod factory;
 mod faulty;
 mod harness;
+pub mod killed_workers;
 mod snapshot;
 
 pub use case::Case;
 pub use clock::{SeededRandomness, TestClock};
 pub use differential::{Divergence, differential};
-pub use factory::{Factory, Fresh};
+pub use factory::{
+    BlobsFactory, CarrierFactory, Factory, Fresh, FreshBlobs, FreshCarrier, Passing,
+};
 pub use faulty::FaultyStore;
 pub use harness::{Configuration, main};
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, idempotency, changes }
+case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, idempotency, changes, blobs, carriers }

@@ -23,8 +23,12 @@ pub trait Blobs: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - What was kept is read back, whole and in part. (`a_blob_is_read_in_parts`)
-    /// - A stream that breaks leaves nothing behind. (`a_broken_stream_leaves_nothing`)
+    /// - What was kept is read back, whole and in part, however large, and when it is empty.
+    ///   (`a_blob_is_read_in_parts`, `a_large_blob_is_kept`, `an_empty_blob_is_a_blob`)
+    /// - A stream that breaks leaves nothing behind, and what was there. (`a_broken_stream_leaves_nothing`)
+    /// - What was there is replaced whole; of two who write at once one wins.
+    ///   (`a_blob_is_replaced_whole`, `of_two_writers_one_is_kept_whole`)
+    /// - Each key has its own blob. (`blobs_are_apart`)
     ///
     /// # Errors
     ///
@@ -32,6 +36,10 @@ pub trait Blobs: Send + Sync + 'static {
     async fn put(&self, key: &BlobKey, bytes: ByteStream) -> Result<()>;
 
     /// The bytes of `range`; fewer where the blob ends before.
+    ///
+    /// # Behavior
+    ///
+    /// - What was never kept is not found, whatever is asked of it. (`an_unknown_blob_is_not_found`)
     ///
     /// # Errors
     ///
@@ -51,13 +59,18 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Whether the place can be reached.
     ///
+    /// # Behavior
+    ///
+    /// - A place that works can be. (`a_place_that_is_there_can_be_reached`)
+    ///
     /// # Errors
     ///
     /// `unavailable`.
     async fn check(&self) -> Result<()>;
 }
 
-/// The name of a blob: parts of `a-z0-9-` with `/` between them.
+/// The name of a blob: parts of `a-z0-9-` with `/` between them. None is the beginning of another's parts, for
+/// in a folder `a` cannot be a file beside `a/b`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlobKey(String);
 

@@ -3,16 +3,26 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::error::{Error, Result};
+use crate::id::TenantId;
 use crate::ports::Randomness;
+use crate::sealed_blob::StreamKey;
 
 /// Keys of AES-256-GCM, of which the first seals and all open: a new key is put in front, and the old
 /// ones stay until nothing is left that they sealed.
 pub struct KeyRing {
-    keys: Vec<(String, RandomizedNonceKey)>,
+    keys: Vec<NamedKey>,
+}
+
+struct NamedKey {
+    name: String,
+    key: RandomizedNonceKey,
+    /// What the keys of blobs are derived from (RFC 5869).
+    material: Prk,
 }
 
 /// Bytes of a key.
@@ -25,12 +35,12 @@ impl KeyRing {
     ///
     /// `invalid` without a key, or for a name that is not 1 to 32 of `a-z0-9-` or comes twice.
     pub fn new(keys: impl IntoIterator<Item = (String, [u8; KEY_BYTES])>) -> Result<Self> {
-        let mut ring: Vec<(String, RandomizedNonceKey)> = Vec::new();
+        let mut ring: Vec<NamedKey> = Vec::new();
         for (name, key) in keys {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             if !(1..=32).contains(&name.len())
                 || !name.bytes().all(allowed)
-                || ring.iter().any(|(other, _)| *other == name)
+                || ring.iter().any(|other| other.name == name)
             {
                 return Err(Error::invalid_field(
                     "key_ring",
@@ -38,7 +48,9 @@ impl KeyRing {
                     "the name of a key has 1 to 32 of `a-z0-9-`, and each key its own",
                 ));
             }
-            ring.push((name, RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(unspecified)?));
+            let material = Salt::new(HKDF_SHA256, b"crm-core blobs").extract(&key);
+            let key = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(unspecified)?;
+            ring.push(NamedKey { name, key, material });
         }
         if ring.is_empty() {
             return Err(Error::invalid_field(
@@ -67,9 +79,7 @@ impl KeyRing {
     ///
     /// `internal` when the cipher fails.
     pub fn seal(&self, plain: &[u8], context: &[u8]) -> Result<String> {
-        let Some((name, key)) = self.keys.first() else {
-            return Err(Error::internal("the key ring is empty"));
-        };
+        let NamedKey { name, key, .. } = self.first()?;
         let mut bytes = plain.to_vec();
         let nonce =
             key.seal_in_place_append_tag(Aad::from(context), &mut bytes).map_err(unspecified)?;
@@ -85,9 +95,7 @@ impl KeyRing {
     /// `internal` when the key is not in the ring, or the text or its context is not what was sealed.
     pub fn open(&self, sealed: &str, context: &[u8]) -> Result<Vec<u8>> {
         let (name, text) = sealed.split_once('.').ok_or_else(|| Error::internal("not sealed"))?;
-        let key = self.keys.iter().find(|(own, _)| own == name);
-        let (_, key) =
-            key.ok_or_else(|| Error::internal(format!("the key `{name}` is not in the ring")))?;
+        let NamedKey { key, .. } = self.named(name)?;
         let bytes = BASE64.decode(text).map_err(Error::internal)?;
         let (nonce, bytes) = bytes
             .split_first_chunk::<12>()
@@ -98,6 +106,73 @@ impl KeyRing {
             key.open_in_place(nonce, Aad::from(context), &mut bytes).map_err(unspecified)?;
         Ok(plain.to_vec())
     }
+
+    /// The key for one new blob of the tenant, by its own random `salt`, and the name of the ring's key that it
+    /// comes from.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when the derivation fails.
+    pub(crate) fn stream_key(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        salt: &[u8; KEY_BYTES],
+    ) -> Result<(&str, StreamKey)> {
+        let first = self.first()?;
+        Ok((&first.name, first.stream_key(tenant, purpose, salt)?))
+    }
+
+    /// The key for a blob that was sealed when the ring's key `name` was the first.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when the key is not in the ring, or the derivation fails.
+    pub(crate) fn stream_key_named(
+        &self,
+        name: &str,
+        tenant: TenantId,
+        purpose: &str,
+        salt: &[u8; KEY_BYTES],
+    ) -> Result<StreamKey> {
+        self.named(name)?.stream_key(tenant, purpose, salt)
+    }
+
+    fn first(&self) -> Result<&NamedKey> {
+        self.keys.first().ok_or_else(|| Error::internal("the key ring is empty"))
+    }
+
+    fn named(&self, name: &str) -> Result<&NamedKey> {
+        let key = self.keys.iter().find(|key| key.name == name);
+        key.ok_or_else(|| Error::internal(format!("the key `{name}` is not in the ring")))
+    }
+}
+
+impl NamedKey {
+    fn stream_key(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        salt: &[u8; KEY_BYTES],
+    ) -> Result<StreamKey> {
+        // The tenant's key for the purpose, then the blob's.
+        let own = derive(&self.material, &[tenant.as_uuid().as_bytes(), purpose.as_bytes()])?;
+        StreamKey::new(&derive(&Salt::new(HKDF_SHA256, salt).extract(&own), &[b"blob"])?)
+    }
+}
+
+fn derive(material: &Prk, info: &[&[u8]]) -> Result<[u8; KEY_BYTES]> {
+    struct Length;
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            KEY_BYTES
+        }
+    }
+    let mut key = [0; KEY_BYTES];
+    let output =
+        material.expand(info, Length).map_err(|error| Error::internal(error.to_string()))?;
+    output.fill(&mut key).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(key)
 }
 
 fn unspecified(_: aws_lc_rs::error::Unspecified) -> Error {
@@ -106,7 +181,7 @@ fn unspecified(_: aws_lc_rs::error::Unspecified) -> Error {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.keys.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self.keys.iter().map(|key| key.name.as_str()).collect();
         f.debug_struct("KeyRing").field("keys", &names).finish()
     }
 }

@@ -17,6 +17,7 @@ mod activities;
 mod address;
 mod api_keys;
 mod audit;
+mod calls;
 mod companies;
 mod config;
 mod contacts;
@@ -24,20 +25,24 @@ mod cors;
 mod docs;
 pub mod extract;
 mod identity;
+mod jobs;
 mod limits;
 mod metrics;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod openapi;
 mod operations;
+mod privacy;
 mod problem;
 mod reply;
 mod request;
+mod telephony;
 mod tenancy;
 #[cfg(test)]
 #[allow(clippy::field_reassign_with_default, reason = "as a host sets them")]
 mod tests;
 mod users;
+mod webhooks;
 
 use aide::axum::ApiRouter;
 use axum::Router;
@@ -103,6 +108,11 @@ fn routes() -> ApiRouter<App> {
         .merge(contacts::routes())
         .merge(companies::routes())
         .merge(activities::routes())
+        .merge(calls::routes())
+        .merge(telephony::routes())
+        .merge(privacy::routes())
+        .merge(jobs::routes())
+        .merge(webhooks::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(tenancy::routes())

@@ -135,6 +135,10 @@ pub(crate) enum Section {
     Contacts,
     Companies,
     Activities,
+    Calls,
+    Telephony,
+    Privacy,
+    Jobs,
     Users,
     ApiKeys,
     Tenant,
@@ -148,6 +152,10 @@ impl Section {
         Section::Contacts,
         Section::Companies,
         Section::Activities,
+        Section::Calls,
+        Section::Telephony,
+        Section::Privacy,
+        Section::Jobs,
         Section::Users,
         Section::ApiKeys,
         Section::Tenant,
@@ -165,6 +173,10 @@ impl Section {
             Section::Contacts => ("contacts", "The people that the tenant deals with."),
             Section::Companies => ("companies", "The organisations that contacts work for."),
             Section::Activities => ("activities", "What happened with contacts."),
+            Section::Calls => ("calls", "Telephone calls, and their recordings."),
+            Section::Telephony => ("telephony", "The tenant's accounts with carriers of calls."),
+            Section::Privacy => ("privacy", "What contacts agreed to."),
+            Section::Jobs => ("jobs", "What is done after a reply, and what could not be."),
             Section::Users => ("users", "The people who work in the tenant."),
             Section::ApiKeys => ("api-keys", "How programs come in."),
             Section::Tenant => ("tenant", "The tenant itself."),
@@ -224,6 +236,11 @@ pub(crate) fn reply_media<T: JsonSchema>() -> MediaType {
 /// A body that is no JSON.
 pub(crate) fn text_media(example: &str) -> MediaType {
     media(json_schema!({ "type": "string" }), Some(example.into()))
+}
+
+/// A body of bytes.
+pub(crate) fn binary_media() -> MediaType {
+    media(json_schema!({ "type": "string", "format": "binary" }), None)
 }
 
 fn media(json_schema: Schema, example: Option<Value>) -> MediaType {

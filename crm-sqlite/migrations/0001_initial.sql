@@ -182,3 +182,95 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant_no, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_resource ON audit (tenant_no, resource_kind, resource_id, id);
+
+-- What contacts said about being called and recorded.
+CREATE TABLE consent (
+    tenant_no  INTEGER NOT NULL,
+    id         BLOB    NOT NULL,
+    contact_id BLOB    NOT NULL,
+    purpose    TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    doc        TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    FOREIGN KEY (tenant_no, contact_id) REFERENCES contact (tenant_no, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_contact ON consent (tenant_no, contact_id, purpose, at, id);
+
+CREATE TABLE telephony_account (
+    tenant_no INTEGER NOT NULL REFERENCES tenant (no),
+    id        BLOB    NOT NULL,
+    provider  TEXT    NOT NULL,
+    name      TEXT    NOT NULL,
+    version   INTEGER NOT NULL,
+    doc       TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id)
+) STRICT, WITHOUT ROWID;
+-- Without the tenant first: a carrier's request names the account before the tenant is known.
+CREATE UNIQUE INDEX telephony_account_name ON telephony_account (provider, name, tenant_no);
+
+CREATE TABLE call (
+    tenant_no        INTEGER NOT NULL REFERENCES tenant (no),
+    id               BLOB    NOT NULL,
+    contact_id       BLOB,
+    user_id          BLOB,
+    direction        TEXT    NOT NULL,
+    status           TEXT    NOT NULL,
+    disposition      TEXT,
+    account_id       BLOB,
+    provider_call_id TEXT,
+    started_at       INTEGER NOT NULL,
+    version          INTEGER NOT NULL,
+    doc              TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    FOREIGN KEY (tenant_no, contact_id) REFERENCES contact (tenant_no, id),
+    FOREIGN KEY (tenant_no, user_id) REFERENCES user (tenant_no, id),
+    FOREIGN KEY (tenant_no, account_id) REFERENCES telephony_account (tenant_no, id)
+) STRICT;
+CREATE INDEX call_time ON call (tenant_no, started_at, id);
+CREATE INDEX call_contact ON call (tenant_no, contact_id, started_at, id)
+    WHERE contact_id IS NOT NULL;
+CREATE INDEX call_user ON call (tenant_no, user_id, started_at, id) WHERE user_id IS NOT NULL;
+CREATE INDEX call_direction ON call (tenant_no, direction, started_at, id);
+CREATE INDEX call_status ON call (tenant_no, status, started_at, id);
+CREATE INDEX call_disposition ON call (tenant_no, disposition, started_at, id)
+    WHERE disposition IS NOT NULL;
+CREATE UNIQUE INDEX call_provider ON call (tenant_no, account_id, provider_call_id)
+    WHERE provider_call_id IS NOT NULL;
+
+CREATE TABLE schedule (
+    tenant_no INTEGER NOT NULL REFERENCES tenant (no),
+    id        BLOB    NOT NULL,
+    name      TEXT    NOT NULL,
+    next_at   INTEGER,
+    version   INTEGER NOT NULL,
+    doc       TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    UNIQUE (tenant_no, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedule_due ON schedule (next_at, id) WHERE next_at IS NOT NULL;
+
+-- The queue. state: 0 scheduled, 1 ready, 2 running, 3 dead. A job that is done is gone.
+CREATE TABLE job (
+    tenant_no    INTEGER NOT NULL REFERENCES tenant (no),
+    id           BLOB    NOT NULL,
+    kind         TEXT    NOT NULL,
+    state        INTEGER NOT NULL,
+    priority     INTEGER NOT NULL,
+    run_at       INTEGER NOT NULL,
+    lease_until  INTEGER,
+    token        INTEGER NOT NULL DEFAULT 0,
+    attempts     INTEGER NOT NULL,
+    max_attempts INTEGER NOT NULL,
+    unique_key   TEXT,
+    payload      TEXT    NOT NULL,
+    failure      TEXT,
+    request_id   TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    PRIMARY KEY (tenant_no, id)
+) STRICT;
+CREATE INDEX job_ready ON job (kind, tenant_no, priority, run_at, id) WHERE state = 1;
+CREATE INDEX job_scheduled ON job (run_at) WHERE state = 0;
+CREATE INDEX job_running ON job (lease_until) WHERE state = 2;
+CREATE INDEX job_dead ON job (tenant_no, id) WHERE state = 3;
+CREATE UNIQUE INDEX job_unique ON job (tenant_no, kind, unique_key)
+    WHERE state IN (0, 1) AND unique_key IS NOT NULL;

@@ -17,24 +17,47 @@ pub(crate) fn insert(
     tenant: i64,
     activity: &Activity,
 ) -> Result<(), Refused> {
-    connection
-        .prepare_cached(
-            "INSERT INTO activity (tenant_no, id, contact_id, kind, occurred_at, user_id, subject,
-                                   body, data, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            tenant,
-            activity.id.as_uuid().as_bytes(),
-            activity.contact_id.as_uuid().as_bytes(),
-            activity.kind().as_str(),
-            activity.occurred_at.as_micros(),
-            activity.user_id.map(|id| id.as_uuid().into_bytes()),
-            activity.subject,
-            activity.body,
-            to_doc(&activity.data)?,
-            activity.created_at.as_micros(),
-        ])?;
+    write(connection, tenant, activity, INSERT)
+}
+
+/// An entry that takes the place of the one with its id.
+pub(crate) fn put(
+    connection: &Connection,
+    tenant: i64,
+    activity: &Activity,
+) -> Result<(), Refused> {
+    write(connection, tenant, activity, PUT)
+}
+
+const INSERT: &str = "INSERT INTO activity (tenant_no, id, contact_id, kind, occurred_at, user_id,
+        subject, body, data, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+const PUT: &str = "INSERT INTO activity (tenant_no, id, contact_id, kind, occurred_at, user_id,
+        subject, body, data, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (tenant_no, id) DO UPDATE SET contact_id = excluded.contact_id, kind = excluded.kind,
+        occurred_at = excluded.occurred_at, user_id = excluded.user_id,
+        subject = excluded.subject, body = excluded.body, data = excluded.data";
+
+fn write(
+    connection: &Connection,
+    tenant: i64,
+    activity: &Activity,
+    sql: &str,
+) -> Result<(), Refused> {
+    connection.prepare_cached(sql)?.execute(params![
+        tenant,
+        activity.id.as_uuid().as_bytes(),
+        activity.contact_id.as_uuid().as_bytes(),
+        activity.kind().as_str(),
+        activity.occurred_at.as_micros(),
+        activity.user_id.map(|id| id.as_uuid().into_bytes()),
+        activity.subject,
+        activity.body,
+        to_doc(&activity.data)?,
+        activity.created_at.as_micros(),
+    ])?;
     Ok(())
 }
 

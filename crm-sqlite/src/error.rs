@@ -87,14 +87,14 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    /// The job's own result; a failure of the whole transaction stays an error.
-    pub(crate) fn into_job(self) -> Result<Result<()>, rusqlite::Error> {
+    /// The job's own error; a failure of the whole transaction stays one.
+    pub(crate) fn into_job(self) -> Result<Error, rusqlite::Error> {
         match self {
-            Refused::Job(error) => Ok(Err(error)),
+            Refused::Job(error) => Ok(error),
             Refused::Storage(error)
                 if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
             {
-                Ok(Err(failed(error)))
+                Ok(failed(error))
             }
             Refused::Storage(error) => Err(error),
         }

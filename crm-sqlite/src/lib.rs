@@ -7,6 +7,7 @@
 
 mod activities;
 mod audit;
+mod calls;
 mod checks;
 mod companies;
 mod contacts;
@@ -14,12 +15,15 @@ mod error;
 mod events;
 mod idempotency;
 mod identity;
+mod jobs;
 #[cfg(test)]
 mod plans;
+mod privacy;
 mod readers;
 mod rows;
 mod schema;
 mod search;
+mod telephony;
 mod tenancy;
 mod writer;
 
@@ -161,6 +165,10 @@ impl SqliteStore {
         let aside = Aside::start(place.clone(), options.clone())?;
         let readers = Readers::new(place, options, Cache::Small);
         Ok(SqliteStore { inner: Arc::new(Inner { readers, aside, writer }) })
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.inner.writer
     }
 
     fn readers(&self) -> &Readers {

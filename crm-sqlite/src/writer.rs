@@ -12,8 +12,8 @@ use crate::error::{Refused, copy, failed, is_locked};
 use crate::readers::tenant_number;
 use crate::schema::Cache;
 use crate::{
-    Options, Place, activities, audit, companies, contacts, events, idempotency, identity, schema,
-    tenancy,
+    Options, Place, activities, audit, calls, companies, contacts, events, idempotency, identity,
+    jobs, privacy, schema, telephony, tenancy,
 };
 
 /// Units of work that share one transaction at most: enough to make the disk's part small, few
@@ -22,19 +22,43 @@ const MAX_GROUP: usize = 64;
 
 /// The queue to the writing thread.
 pub(crate) struct Writer {
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::Sender<Box<dyn Task>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Job {
-    changes: Changes,
-    answer: oneshot::Sender<Result<()>>,
+/// Something to be written, and who waits for it.
+trait Task: Send {
+    /// Writes, perhaps again: what was written before was taken back.
+    fn apply(&mut self, connection: &Connection) -> Result<(), Refused>;
+    /// Tells who waits what came of it.
+    fn answer(self: Box<Self>, result: Result<()>);
+}
+
+/// A [`Task`] that makes a `T`.
+struct Work<T, F> {
+    work: F,
+    made: Option<T>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnMut(&Connection) -> Result<T, Refused> + Send> Task for Work<T, F> {
+    fn apply(&mut self, connection: &Connection) -> Result<(), Refused> {
+        self.made = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, result: Result<()>) {
+        let Work { made, answer, .. } = *self;
+        let made = made.ok_or_else(|| Error::internal("the writer has made nothing"));
+        // Who has gone has given up the answer, not the work.
+        let _ = answer.send(result.and_then(|()| made));
+    }
 }
 
 impl Writer {
     /// Opens and migrates the database on the thread that will write to it.
     pub(crate) async fn start(place: Place, options: Options) -> Result<Self> {
-        let (queue, jobs) = mpsc::channel::<Job>();
+        let (queue, tasks) = mpsc::channel::<Box<dyn Task>>();
         let (opened, open) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("crm-sqlite-write".to_owned())
@@ -47,7 +71,7 @@ impl Writer {
                     Ok(connection) => {
                         // Dropping the store at once is the caller's right.
                         let _ = opened.send(Ok(()));
-                        write_until_closed(connection, &place, &options, &jobs);
+                        write_until_closed(connection, &place, &options, &tasks);
                     }
                     Err(error) => {
                         let _ = opened.send(Err(error));
@@ -61,9 +85,18 @@ impl Writer {
     }
 
     pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
+        self.run(move |connection| apply(connection, &changes)).await
+    }
+
+    /// Runs `work` in a transaction of the writing thread; again, from the start, where a group that it was
+    /// in has failed.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T> {
         let (answer, done) = oneshot::channel();
-        let sent =
-            self.queue.as_ref().map(|queue| queue.send(Job { changes, answer }).map_err(drop));
+        let task: Box<dyn Task> = Box::new(Work { work, made: None, answer });
+        let sent = self.queue.as_ref().map(|queue| queue.send(task).map_err(drop));
         match sent {
             Some(Ok(())) => done.await.map_err(Error::internal)?,
             Some(Err(())) | None => Err(Error::internal("the store is closed")),
@@ -87,24 +120,24 @@ fn write_until_closed(
     connection: Connection,
     place: &Place,
     options: &Options,
-    jobs: &mpsc::Receiver<Job>,
+    tasks: &mpsc::Receiver<Box<dyn Task>>,
 ) {
     let most = if options.group_commit { MAX_GROUP } else { 1 };
     let checkpoints = Checkpoints::start(place, options);
-    while let Ok(first) = jobs.recv() {
+    while let Ok(first) = tasks.recv() {
         let mut group = vec![first];
-        group.extend(jobs.try_iter().take(most - 1));
+        group.extend(tasks.try_iter().take(most - 1));
         write_group(&connection, group);
         checkpoints.consider();
     }
 }
 
-/// Applies each job behind its own savepoint, commits them together and then answers.
-fn write_group(connection: &Connection, group: Vec<Job>) {
-    let error = match try_group(connection, &group) {
+/// Applies each task behind its own savepoint, commits them together and then answers.
+fn write_group(connection: &Connection, mut group: Vec<Box<dyn Task>>) {
+    let error = match try_group(connection, &mut group) {
         Ok(results) => {
-            for (job, result) in group.into_iter().zip(results) {
-                let _ = job.answer.send(result);
+            for (task, result) in group.into_iter().zip(results) {
+                task.answer(result);
             }
             return;
         }
@@ -113,34 +146,35 @@ fn write_group(connection: &Connection, group: Vec<Job>) {
     // Each has waited for the other program as long as a caller may; one by one they would wait
     // again and again.
     if is_locked(&error) {
-        for job in group {
-            let _ = job.answer.send(Err(failed(copy(&error))));
+        for task in group {
+            task.answer(Err(failed(copy(&error))));
         }
         return;
     }
-    let mut jobs = group.into_iter();
-    match (jobs.next(), jobs.len()) {
-        (Some(job), 0) => {
-            let _ = job.answer.send(Err(failed(error)));
-        }
-        // A full disk or a lost file ends the whole transaction, whoever caused it: each job has a
+    let mut tasks = group.into_iter();
+    match (tasks.next(), tasks.len()) {
+        (Some(task), 0) => task.answer(Err(failed(error))),
+        // A full disk or a lost file ends the whole transaction, whoever caused it: each task has a
         // second try by itself, so that a small one is not refused for the sake of a large one.
         (first, _) => {
-            for job in first.into_iter().chain(jobs) {
-                write_group(connection, vec![job]);
+            for task in first.into_iter().chain(tasks) {
+                write_group(connection, vec![task]);
             }
         }
     }
 }
 
-/// The outer error is one of the transaction, which is rolled back; the inner ones are the jobs' own.
-fn try_group(connection: &Connection, group: &[Job]) -> Result<Vec<Result<()>>, rusqlite::Error> {
-    let work = || {
+/// The outer error is one of the transaction, which is rolled back; the inner ones are the tasks' own.
+fn try_group(
+    connection: &Connection,
+    group: &mut [Box<dyn Task>],
+) -> Result<Vec<Result<()>>, rusqlite::Error> {
+    let mut work = || {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         // For a savepoint SQLite keeps a copy of each page that changes, in memory: a large unit of
         // work, which mostly comes alone, does without.
-        if let [job] = group {
-            return match apply(connection, &job.changes) {
+        if let [task] = group {
+            return match task.apply(connection) {
                 Ok(()) => {
                     connection.prepare_cached("COMMIT")?.execute([])?;
                     Ok(vec![Ok(())])
@@ -148,21 +182,21 @@ fn try_group(connection: &Connection, group: &[Job]) -> Result<Vec<Result<()>>, 
                 Err(refused) => {
                     let refused = refused.into_job()?;
                     connection.prepare_cached("ROLLBACK")?.execute([])?;
-                    Ok(vec![refused])
+                    Ok(vec![Err(refused)])
                 }
             };
         }
         let mut results = Vec::with_capacity(group.len());
-        for job in group {
-            connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-            match apply(connection, &job.changes) {
+        for task in group.iter_mut() {
+            connection.prepare_cached("SAVEPOINT task")?.execute([])?;
+            match task.apply(connection) {
                 Ok(()) => results.push(Ok(())),
                 Err(refused) => {
-                    results.push(refused.into_job()?);
-                    connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+                    results.push(Err(refused.into_job()?));
+                    connection.prepare_cached("ROLLBACK TO task")?.execute([])?;
                 }
             }
-            connection.prepare_cached("RELEASE job")?.execute([])?;
+            connection.prepare_cached("RELEASE task")?.execute([])?;
         }
         connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(results)
@@ -178,6 +212,10 @@ fn try_group(connection: &Connection, group: &[Job]) -> Result<Vec<Result<()>>, 
 
 fn apply(connection: &Connection, changes: &Changes) -> Result<(), Refused> {
     let mut number = tenant_number(connection, changes.tenant())?;
+    if let Some(used) = changes.lease() {
+        let number = number.ok_or_else(|| Error::not_found("tenant"))?;
+        jobs::use_lease(connection, number, used, changes.at())?;
+    }
     for change in changes {
         if let Write::InsertTenant(tenant) = change.write() {
             number = Some(tenancy::insert(connection, tenant)?);
@@ -190,6 +228,10 @@ fn apply(connection: &Connection, changes: &Changes) -> Result<(), Refused> {
     if let Some(outcome) = changes.outcome() {
         let number = number.ok_or_else(|| Error::not_found("tenant"))?;
         idempotency::insert(connection, number, outcome, changes)?;
+    }
+    for job in changes.jobs() {
+        let number = number.ok_or_else(|| Error::not_found("tenant"))?;
+        jobs::enqueue(connection, number, job)?;
     }
     Ok(())
 }
@@ -219,9 +261,22 @@ fn apply_change(connection: &Connection, tenant: i64, change: &Change) -> Result
             contacts::update(connection, tenant, contact, *expected_version, removed, added)?;
         }
         Write::InsertActivity(activity) => activities::insert(connection, tenant, activity)?,
+        Write::InsertConsent(consent) => privacy::insert(connection, tenant, consent)?,
+        Write::PutTelephonyAccount { account, expected_version } => {
+            telephony::put(connection, tenant, account, *expected_version)?;
+        }
+        Write::PutCall { call, expected_version } => {
+            calls::put(connection, tenant, call, *expected_version)?;
+        }
+        Write::PutSchedule { schedule, expected_version } => {
+            jobs::put_schedule(connection, tenant, schedule, *expected_version)?;
+        }
+        Write::RetryJob(id) => jobs::retry(connection, tenant, *id, change.audit().at)?,
+        Write::DiscardJob(id) => jobs::discard(connection, tenant, *id)?,
+        Write::Nothing => {}
     }
     if let Some(activity) = change.timeline() {
-        activities::insert(connection, tenant, activity)?;
+        activities::put(connection, tenant, activity)?;
     }
     audit::insert(connection, tenant, change.audit())?;
     events::insert(connection, tenant, change.event())?;

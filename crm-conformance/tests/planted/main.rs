@@ -8,6 +8,26 @@
     reason = "tests"
 )]
 
+mod blobs;
+mod carriers;
 mod cases;
 mod differential;
 mod store;
+
+use crm_conformance::Configuration;
+
+/// Every case of the port passes on the sound adapter, and each goes red on those with the fault that it is
+/// there to find.
+fn every_fault_is_caught(sound: &Configuration, faults: &[(&str, Configuration)]) {
+    let mut caught = 0;
+    for case in crm_conformance::cases().filter(|case| case.is_for(sound)) {
+        case.run(sound).unwrap();
+        let planted: Vec<_> = faults.iter().filter(|(name, _)| *name == case.name).collect();
+        assert!(!planted.is_empty(), "no fault is planted for {case:?}");
+        for (_, faulty) in planted {
+            assert!(case.run(faulty).is_err(), "{case:?} passes in spite of {faulty:?}");
+            caught += 1;
+        }
+    }
+    assert_eq!(caught, faults.len(), "a fault is planted for a case that is not there");
+}

@@ -21,7 +21,7 @@ pub const MAX_DISPOSITION: usize = 64;
 /// Steps that are kept of a call. A carrier tells five; more can only be made up.
 pub const MAX_STEPS: usize = 32;
 /// Recordings that are kept of a call.
-pub const MAX_RECORDINGS: usize = 16;
+pub(crate) const MAX_RECORDINGS: usize = 16;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal, $($(#[$vdoc:meta])* $variant:ident = $word:literal,)*) => {

@@ -20,7 +20,7 @@ use crate::id::CallId;
 use crate::identity::Digest;
 use crate::jobs::NewJob;
 use crate::jobs::worker::{AtWork, Next};
-use crate::sealed_blob::{Measured, SealedBy};
+use crate::sealed_blob::{SealedBy, measured, open, seal, sealed_range};
 use crate::session::Session;
 
 /// A recording that can be heard.
@@ -82,11 +82,12 @@ impl Calls<'_> {
                 changes.record(&core.env, Write::Nothing, file.call_id, name, Vec::new(), &data)?;
                 self.session.commit(changes).await?;
                 let kept = &file.kept;
-                let sealed_by: SealedBy = kept.sealed_by.parse()?;
-                let key = sealed_by.key(&core.key_ring, self.session.scope().tenant(), PURPOSE)?;
-                let part = key.sealed_range(kept.bytes, range.clone());
+                let SealedBy { key, salt } = kept.sealed_by.parse()?;
+                let tenant = self.session.scope().tenant();
+                let key = core.key_ring.stream_key_named(&key, tenant, PURPOSE, &salt)?;
+                let part = sealed_range(range.clone(), kept.bytes);
                 let sealed = core.blobs.get(&BlobKey::from_stored(&kept.blob)?, part).await?;
-                Ok(key.open(sealed, kept.bytes, range))
+                Ok(open(sealed, key, kept.bytes, range))
             })
             .await
     }
@@ -172,11 +173,15 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
         _ => error,
     })?;
     let tenant = session.scope().tenant();
-    let (sealed_by, key) = SealedBy::new(&core.key_ring, &core.env, tenant, PURPOSE)?;
-    let (measured, result) = Measured::of(audio.stream, audio.bytes);
+    let mut salt = [0; 32];
+    core.env.fill(&mut salt)?;
+    let (name, key) = core.key_ring.stream_key(tenant, PURPOSE, &salt)?;
+    let sealed_by = SealedBy { key: name.to_owned(), salt };
+    let (stream, result) = measured(audio.stream, audio.bytes);
     let blob = blob_of(&session, &named)?;
-    core.blobs.put(&blob, key.seal(measured)).await?;
-    let (bytes, digest) = result.get()?;
+    core.blobs.put(&blob, seal(stream, key)).await?;
+    let (bytes, digest) =
+        result.result().ok_or_else(|| Error::internal("the blobs took a part of the stream"))?;
     let days = session.tenant().load().await?.recording_days;
     let content_type = audio.content_type;
     change(&session, named.call_id, EventName::CallRecorded, |before, changes| {

@@ -151,34 +151,29 @@ struct Running {
 /// What a worker waits for.
 enum Event {
     Finished(Lease, Option<JobEnd>),
-    Claimed(Wanted, Result<Vec<ClaimedJob>>),
+    Claimed(usize, Result<Vec<ClaimedJob>>),
     Settled(Vec<Settlement>, Result<()>),
     Kept(Vec<Lease>, Result<Vec<Lease>>),
     ChoresDone,
     /// It is time to look for jobs.
     Look,
     /// Jobs were enqueued in this process.
-    Rung(u64),
+    Rung,
     Beat,
     Chores,
     Stop,
     Drained,
 }
 
-/// Which kinds a claim is for: all that have no limit of their own, or one that has.
-#[derive(Clone)]
-struct Wanted {
-    kinds: Vec<JobKind>,
-    limit: usize,
-}
-
 /// What a running worker knows.
 #[derive(Default)]
 struct State {
     running: BTreeMap<(TenantId, JobId), Running>,
+    /// Claimed, of kinds of which no more may run at the moment.
+    waiting: Vec<ClaimedJob>,
     unsettled: Vec<Settlement>,
     settling: bool,
-    claims: usize,
+    claiming: bool,
     /// There may be more where the last jobs came from.
     more: bool,
     looking: bool,
@@ -257,7 +252,7 @@ impl Worker {
         events.push(shutdown.map(|()| Event::Stop).boxed());
         events.push(after(BEAT, Event::Beat));
         events.push(after(Duration::ZERO, Event::Chores));
-        let listen = |times: u64| bell.after(times).map(move |()| Event::Rung(times)).boxed();
+        let listen = |times: u64| bell.after(times).map(move |()| Event::Rung).boxed();
         events.push(listen(bell.times()));
         self.look(&mut state, &events);
 
@@ -266,13 +261,14 @@ impl Worker {
                 Event::Finished(lease, end) => {
                     state.running.remove(&(lease.tenant, lease.job));
                     state.unsettled.extend(end.map(|end| Settlement { lease, end }));
+                    self.start_waiting(&mut state, &events);
                     if state.more {
                         self.look(&mut state, &events);
                     }
                 }
-                Event::Claimed(wanted, claimed) => {
-                    state.claims = state.claims.saturating_sub(1);
-                    self.take_up(&mut state, &events, &wanted, claimed);
+                Event::Claimed(limit, claimed) => {
+                    state.claiming = false;
+                    self.take_up(&mut state, &events, limit, claimed);
                 }
                 Event::Settled(settlements, result) => {
                     state.settling = false;
@@ -290,15 +286,15 @@ impl Worker {
                     state.looking = false;
                     self.look(&mut state, &events);
                 }
-                Event::Rung(_) => {
+                Event::Rung => {
                     state.pause = SHORTEST_PAUSE;
                     self.look(&mut state, &events);
                     events.push(listen(bell.times()));
                 }
                 Event::Beat => {
                     events.push(after(BEAT, Event::Beat));
-                    if !state.running.is_empty() {
-                        let leases = state.running.values().map(|job| job.lease).collect();
+                    let leases = state.leases();
+                    if !leases.is_empty() {
                         events.push(self.keep(leases).boxed());
                     }
                 }
@@ -309,6 +305,8 @@ impl Worker {
                 }
                 Event::Stop => {
                     state.stopping = true;
+                    let waiting = std::mem::take(&mut state.waiting);
+                    self.release(&mut state, waiting);
                     events.push(after(self.drain, Event::Drained));
                 }
                 Event::Drained => state.running.values().for_each(|job| job.abort.abort()),
@@ -319,14 +317,14 @@ impl Worker {
                 events.push(self.settle(settlements).boxed());
             }
             if state.stopping
-                && state.claims == 0
+                && !state.claiming
                 && state.running.is_empty()
                 && !state.settling
                 && state.unsettled.is_empty()
             {
                 break;
             }
-            if !state.looking && !state.stopping && state.claims == 0 {
+            if !state.looking && !state.stopping && !state.claiming {
                 state.looking = true;
                 events.push(after(state.pause, Event::Look));
             }
@@ -343,10 +341,8 @@ impl Worker {
         let mut tries = 0;
         loop {
             self.chores().await;
-            let mut claimed = Vec::new();
-            for wanted in self.wanted(&State::default()) {
-                claimed.extend(self.claim(&wanted, None).await?);
-            }
+            let kinds = self.handlers.keys().cloned().collect();
+            let claimed = self.claim(kinds, self.at_once, None).await?;
             if claimed.is_empty() {
                 return Ok(tries);
             }
@@ -363,52 +359,29 @@ impl Worker {
 
     /// Asks for jobs of all kinds that have room.
     fn look<'w>(&'w self, state: &mut State, events: &FuturesUnordered<BoxFuture<'w, Event>>) {
-        if state.stopping || state.claims > 0 {
+        let limit = self.at_once.saturating_sub(state.running.len());
+        if state.stopping || state.claiming || limit == 0 {
             // The answer that is awaited may have been made before.
             state.more = true;
             return;
         }
         state.more = false;
-        for wanted in self.wanted(state) {
-            state.claims += 1;
-            let last = state.last_tenant;
-            let claimed = async move {
-                let claimed = self.claim(&wanted, last).await;
-                Event::Claimed(wanted, claimed)
-            };
-            events.push(claimed.boxed());
-        }
-    }
-
-    fn wanted(&self, state: &State) -> Vec<Wanted> {
-        let mut free = self.at_once.saturating_sub(state.running.len());
-        let mut wanted = Vec::new();
-        let mut unlimited = Vec::new();
-        for (kind, handler) in &self.handlers {
-            match handler.at_once {
-                None => unlimited.push(kind.clone()),
-                Some(most) => {
-                    let now = state.running.values().filter(|job| job.kind == *kind).count();
-                    let limit = most.saturating_sub(now).min(free);
-                    if limit > 0 {
-                        free -= limit;
-                        wanted.push(Wanted { kinds: vec![kind.clone()], limit });
-                    }
-                }
-            }
-        }
-        // What one kind reserves may be unused; the others still get a place.
-        if !unlimited.is_empty() && self.at_once > state.running.len() {
-            wanted.push(Wanted { kinds: unlimited, limit: free.max(1) });
-        }
-        wanted
+        state.claiming = true;
+        let with_room = self
+            .handlers
+            .iter()
+            .filter(|(kind, handler)| handler.at_once.is_none_or(|most| state.count(kind) < most));
+        let kinds = with_room.map(|(kind, _)| kind.clone()).collect();
+        let last = state.last_tenant;
+        let claimed = async move { Event::Claimed(limit, self.claim(kinds, limit, last).await) };
+        events.push(claimed.boxed());
     }
 
     fn take_up<'w>(
         &'w self,
         state: &mut State,
         events: &FuturesUnordered<BoxFuture<'w, Event>>,
-        wanted: &Wanted,
+        limit: usize,
         claimed: Result<Vec<ClaimedJob>>,
     ) {
         let claimed = match claimed {
@@ -419,16 +392,39 @@ impl Worker {
                 return;
             }
         };
+        if state.stopping {
+            self.release(state, claimed);
+            return;
+        }
         if claimed.is_empty() {
             state.pause = (state.pause * 2).min(LONGEST_PAUSE);
         } else {
             state.pause = SHORTEST_PAUSE;
-            state.more |= claimed.len() >= wanted.limit;
+            state.more |= claimed.len() >= limit;
             state.last_tenant = claimed.last().map(|job| job.lease.tenant);
         }
-        for claimed in claimed {
-            let (abort, registration) = AbortHandle::new_pair();
+        state.waiting.extend(claimed);
+        self.start_waiting(state, events);
+        if state.more && state.running.len() < self.at_once {
+            self.look(state, events);
+        }
+    }
+
+    /// Starts what waits and may run.
+    fn start_waiting<'w>(
+        &'w self,
+        state: &mut State,
+        events: &FuturesUnordered<BoxFuture<'w, Event>>,
+    ) {
+        for claimed in std::mem::take(&mut state.waiting) {
             let (lease, kind) = (claimed.lease, claimed.job.kind.clone());
+            let most = self.handlers.get(&kind).and_then(|handler| handler.at_once);
+            let running = || state.running.values().filter(|job| job.kind == kind).count();
+            if most.is_some_and(|most| running() >= most) {
+                state.waiting.push(claimed);
+                continue;
+            }
+            let (abort, registration) = AbortHandle::new_pair();
             state.running.insert((lease.tenant, lease.job), Running { kind, lease, abort });
             let attempt = Abortable::new(self.attempt(claimed), registration);
             let finished = async move {
@@ -440,20 +436,23 @@ impl Worker {
             };
             events.push(finished.boxed());
         }
-        if state.more && state.claims == 0 && state.running.len() < self.at_once {
-            self.look(state, events);
-        }
     }
 
-    async fn claim(&self, wanted: &Wanted, after: Option<TenantId>) -> Result<Vec<ClaimedJob>> {
+    /// Leaves jobs to others.
+    fn release(&self, state: &mut State, claimed: Vec<ClaimedJob>) {
+        let end = JobEnd::Snooze(self.now());
+        let settled = |job: ClaimedJob| Settlement { lease: job.lease, end: end.clone() };
+        state.unsettled.extend(claimed.into_iter().map(settled));
+    }
+
+    async fn claim(
+        &self,
+        kinds: Vec<JobKind>,
+        limit: usize,
+        after: Option<TenantId>,
+    ) -> Result<Vec<ClaimedJob>> {
         let now = self.now();
-        let claim = Claim {
-            kinds: wanted.kinds.clone(),
-            limit: wanted.limit,
-            after,
-            now,
-            until: now.after(LEASE),
-        };
+        let claim = Claim { kinds, limit, after, now, until: now.after(LEASE) };
         self.crm.core().store.claim_jobs(&self.scope()?, &claim).await
     }
 
@@ -580,8 +579,20 @@ impl Worker {
 }
 
 impl State {
+    /// Jobs of a kind that this worker has.
+    fn count(&self, kind: &JobKind) -> usize {
+        let running = self.running.values().filter(|job| job.kind == *kind).count();
+        running + self.waiting.iter().filter(|claimed| claimed.job.kind == *kind).count()
+    }
+
+    fn leases(&self) -> Vec<Lease> {
+        let running = self.running.values().map(|job| job.lease);
+        running.chain(self.waiting.iter().map(|claimed| claimed.lease)).collect()
+    }
+
     /// Stops jobs whose lease is lost: another worker may have them.
-    fn abort_lost(&self, asked: &[Lease], kept: &[Lease]) {
+    fn abort_lost(&mut self, asked: &[Lease], kept: &[Lease]) {
+        self.waiting.retain(|job| !asked.contains(&job.lease) || kept.contains(&job.lease));
         for lost in asked.iter().filter(|lease| !kept.contains(lease)) {
             let job = self.running.get(&(lost.tenant, lost.job));
             if let Some(job) = job.filter(|job| job.lease == *lost) {

@@ -2,6 +2,7 @@
 
 mod account;
 mod port;
+pub mod simulator;
 
 pub(crate) use account::not_a_number;
 pub use account::{
@@ -13,3 +14,4 @@ pub use port::{
     OutgoingCall, ScriptStep, SoughtCall, Started, Telephony, Webhook, WebhookNews, WebhookReply,
     WebhookRequest,
 };
+pub use simulator::Simulator;

@@ -260,6 +260,10 @@ pub trait Telephony: Send + Sync + 'static {
 
     /// Looks whether the account is complete and well-formed. Nothing is sent.
     ///
+    /// # Behavior
+    ///
+    /// - One without a name or secrets is not. (`an_account_without_secrets_is_refused`)
+    ///
     /// # Errors
     ///
     /// `invalid` with each refused value, under the fields of [`CarrierAccount`].
@@ -270,6 +274,7 @@ pub trait Telephony: Send + Sync + 'static {
     /// # Behavior
     ///
     /// - A call that was asked for is found by [`Telephony::fetch`]. (`a_started_call_is_fetched`)
+    /// - It is answered, ends, and stays as it ended. (`a_call_is_answered_and_ends`)
     ///
     /// # Errors
     ///
@@ -316,6 +321,11 @@ pub trait Telephony: Send + Sync + 'static {
 
     /// The recordings of a call.
     ///
+    /// # Behavior
+    ///
+    /// - A call that was to be recorded has one that can be heard, any other none.
+    ///   (`a_recorded_call_has_its_audio`)
+    ///
     /// # Errors
     ///
     /// `not_found`; `unavailable`, `rate_limited`, `forbidden`.
@@ -334,6 +344,10 @@ pub trait Telephony: Send + Sync + 'static {
 
     /// Deletes a recording. One that is not there is deleted.
     ///
+    /// # Behavior
+    ///
+    /// - A deleted recording can neither be listed nor heard. (`a_deleted_recording_is_gone`)
+    ///
     /// # Errors
     ///
     /// `unavailable`, `rate_limited`, `forbidden`.
@@ -344,6 +358,11 @@ pub trait Telephony: Send + Sync + 'static {
     fn account_of(&self, request: &WebhookRequest) -> Option<String>;
 
     /// Whether the request is the carrier's, for this account. Pure.
+    ///
+    /// # Behavior
+    ///
+    /// - It is with any of the account's tokens, and not when anything of it was altered.
+    ///   (`callbacks_are_signed`)
     ///
     /// # Errors
     ///
@@ -362,5 +381,10 @@ pub trait Telephony: Send + Sync + 'static {
 
     /// What the carrier has to tell by `now` where it cannot call us: requests as they would have
     /// come, each once. Asked for by the worker.
+    ///
+    /// # Behavior
+    ///
+    /// - What is told is what is fetched, and none is told later again.
+    ///   (`callbacks_agree_with_the_call`)
     fn take_callbacks(&self, now: Timestamp) -> Vec<WebhookRequest>;
 }

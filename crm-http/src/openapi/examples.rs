@@ -72,10 +72,38 @@ pub(super) fn of(name: &str) -> Option<Value> {
                 "number": null,
                 "duration_seconds": 240,
                 "disposition": null,
+                "status": null,
+                "call_id": null,
             },
             "created_at": AT,
         }),
         "Stats" => json!({ "groups": [{ "key": "call", "count": 1 }], "total": 1 }),
+        "StartCall" => json!({ "contact_id": ID, "record": true }),
+        "LogCall" => json!({
+            "contact_id": ID,
+            "direction": "outbound",
+            "duration_seconds": 240,
+            "disposition": "reached",
+            "note": "Wants an offer",
+        }),
+        "CallPatch" => json!({ "disposition": "call_back", "note": null }),
+        "Call" => call(),
+        "NewTelephonyAccount" => json!({
+            "provider": "simulator",
+            "name": "demo",
+            "secrets": { "auth_tokens": ["f1d2d2f924e986ac86fdf7b36c94bcdf"] },
+            "numbers": ["+14255550100"],
+            "greeting": "Thank you for calling",
+        }),
+        "TelephonyAccountPatch" => json!({ "numbers": ["+14255550100"], "active": true }),
+        "TelephonyAccount" => telephony_account(),
+        "TelephonyAccounts" => json!({ "items": [telephony_account()] }),
+        "NewConsent" => {
+            json!({ "purpose": "recording", "granted": true, "source": "asked on the phone" })
+        }
+        "Consent" => consent(),
+        "Consents" => json!({ "items": [consent()] }),
+        "Job" => job(),
         "NewUser" => {
             json!({ "email": "grace@example.com", "full_name": "Grace Hopper", "role": "agent" })
         }
@@ -179,6 +207,7 @@ pub(super) fn problem(status: StatusCode) -> Value {
             "unsupported_media_type",
             "the body must be JSON; say so by `Content-Type: application/json`",
         ),
+        416 => ("range_not_satisfiable", "the recording has no such bytes"),
         422 => ("invalid", "`ada@` is not an e-mail address; one looks like `ada@example.com`"),
         429 => ("rate_limited", "too many attempts; try again later"),
         503 => ("unavailable", "the storage cannot be reached"),
@@ -224,6 +253,82 @@ fn contact() -> Value {
     })
 }
 
+fn call() -> Value {
+    json!({
+        "id": OTHER_ID,
+        "contact_id": ID,
+        "user_id": OTHER_ID,
+        "direction": "outbound",
+        "from": "+14255550100",
+        "to": "+442079460958",
+        "status": "completed",
+        "placement": "placed",
+        "disposition": null,
+        "provider": "simulator",
+        "provider_call_id": "SIM1",
+        "started_at": AT,
+        "answered_at": AT,
+        "ended_at": AT,
+        "duration_seconds": 10,
+        "answered_by": "human",
+        "price": null,
+        "failure": null,
+        "recording_consent": { "granted": true, "consent_id": ID, "at": AT },
+        "has_recording": true,
+        "recording_expires_at": AT,
+        "note": null,
+        "activity_id": ID,
+        "created_at": AT,
+        "updated_at": AT,
+        "version": 5,
+    })
+}
+
+fn telephony_account() -> Value {
+    json!({
+        "id": ID,
+        "provider": "simulator",
+        "name": "demo",
+        "numbers": ["+14255550100"],
+        "connect_to": null,
+        "greeting": "Thank you for calling",
+        "options": {},
+        "active": true,
+        "created_at": AT,
+        "updated_at": AT,
+        "version": 1,
+    })
+}
+
+fn consent() -> Value {
+    json!({
+        "id": OTHER_ID,
+        "contact_id": ID,
+        "purpose": "recording",
+        "granted": true,
+        "source": "asked on the phone",
+        "user_id": OTHER_ID,
+        "at": AT,
+    })
+}
+
+fn job() -> Value {
+    json!({
+        "id": ID,
+        "kind": "crm.recording.fetch",
+        "payload": { "call_id": ID, "recording": "RE1" },
+        "state": "dead",
+        "priority": 0,
+        "run_at": AT,
+        "attempts": 16,
+        "max_attempts": 16,
+        "unique_key": null,
+        "failure": "unavailable: the recording is not there yet",
+        "request_id": "f3b1c2d4",
+        "created_at": AT,
+    })
+}
+
 fn user() -> Value {
     json!({
         "id": OTHER_ID,
@@ -246,6 +351,8 @@ fn tenant() -> Value {
         "default_region": "DE",
         "join_domains": [],
         "join_role": "viewer",
+        "dispositions": ["reached", "call_back"],
+        "recording_days": 90,
         "created_at": AT,
         "version": 1,
     })

@@ -157,7 +157,14 @@ fn of_data(data: &ActivityData) -> String {
         .into_iter()
         .flatten()
         .collect(),
-        ActivityData::Call { direction: _, number, duration_seconds, disposition } => [
+        ActivityData::Call {
+            direction: _,
+            number,
+            duration_seconds,
+            disposition,
+            status: _,
+            call_id: _,
+        } => [
             number.clone(),
             duration_seconds.map(|seconds| format!("{}:{:02} min", seconds / 60, seconds % 60)),
             disposition.clone(),

@@ -23,6 +23,7 @@ use crate::program::output::Format;
 use crate::program::serve_args::ServeArgs;
 use crate::program::settings::Settings;
 use crate::program::values;
+use crate::program::work::WorkerArgs;
 
 /// Contacts, searchable, with a timeline, in one file.
 #[derive(Debug, Parser)]
@@ -54,6 +55,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Box<ServeArgs>),
+    Worker(Box<WorkerArgs>),
     /// Tenants: the organisations whose data is kept apart.
     #[command(subcommand, subcommand_required = true)]
     Tenant(TenantCommand),

@@ -1,8 +1,11 @@
 //! `serve --demo`: a small tenant to look around in.
 
+use std::collections::BTreeMap;
+
 use crm_core::identity::{Secret, User};
+use crm_core::telephony::{CarrierSecrets, NewTelephonyAccount};
 use crm_core::tenancy::{NewTenant, Slug, System, Tenant};
-use crm_core::{Crm, ErrorKind, Page, Region};
+use crm_core::{Crm, ErrorKind, Page, Region, Session};
 
 use crate::program::failure::Failure;
 use crate::program::output::text_lines;
@@ -12,6 +15,9 @@ const NAME: &str = "Demo";
 const SLUG: &str = "demo";
 const OWNER: &str = "owner@demo.example";
 const OWNER_NAME: &str = "Ada Example";
+
+/// The number that it calls from.
+const LINE: &str = "+14255550100";
 
 /// What the tenant holds.
 const CONTACTS: u64 = 40;
@@ -30,6 +36,7 @@ pub(crate) async fn prepare(crm: &Crm) -> Result<Entrance, Failure> {
     let (tenant, owner) = tenant(&system).await?;
     let session = system.session(tenant.id).await?;
     seed::fill(&session, CONTACTS, ACTIVITIES, SEED).await?;
+    telephone(&session).await?;
     let password = users::made_up_password()?;
     system.set_password(tenant.id, owner.id, &password).await?;
     Ok(Entrance { email: owner.email.to_string(), password })
@@ -59,6 +66,26 @@ async fn tenant(system: &System) -> Result<(Tenant, User), Failure> {
         Failure::Usage(message)
     })?;
     Ok((tenant, owner))
+}
+
+/// A line of the simulated carrier's.
+async fn telephone(session: &Session) -> Result<(), Failure> {
+    let account = NewTelephonyAccount {
+        provider: "simulator".to_owned(),
+        name: SLUG.to_owned(),
+        secrets: CarrierSecrets {
+            auth_tokens: vec![users::made_up_password()?],
+            ..CarrierSecrets::default()
+        },
+        numbers: vec![LINE.to_owned()],
+        connect_to: None,
+        greeting: Some("This is a demonstration".to_owned()),
+        options: BTreeMap::default(),
+    };
+    match session.telephony().create(account).await {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        kept => Ok(kept.map(drop)?),
+    }
 }
 
 impl Entrance {

@@ -23,6 +23,7 @@ mod settings;
 mod tenancy;
 mod users;
 mod values;
+mod work;
 
 use cli::{Cli, Command, KeysCommand, TenantCommand, UserCommand};
 use failure::Failure;
@@ -38,7 +39,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         return serve::print_openapi();
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if !matches!(command, Command::Serve(_)) {
+    if !matches!(command, Command::Serve(_) | Command::Worker(_)) {
         // One worker beside this thread: it hears ctrl-C while a batch is planned here.
         runtime.worker_threads(1);
     }
@@ -49,6 +50,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let result = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(database, *args, &settings).await,
+            Command::Worker(args) => work::run(database, *args).await,
             Command::Tenant(TenantCommand::Create(args)) => tenancy::create(&database, args).await,
             Command::Tenant(TenantCommand::Invite(args)) => tenancy::invite(&database, args).await,
             Command::User(UserCommand::Reset(args)) => users::reset(&database, args).await,

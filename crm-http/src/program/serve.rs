@@ -14,6 +14,7 @@ use crate::program::serve_args::ServeArgs;
 use crate::program::server::Server;
 use crate::program::settings::Settings;
 use crate::program::values::CorsOrigin;
+use crate::program::work::{self, Working};
 use crate::program::{demo, keys, log, metrics};
 
 pub(crate) fn print_openapi() -> Result<(), Failure> {
@@ -41,9 +42,11 @@ pub(crate) async fn run(
         tokio::spawn(metrics::serve(own, metrics::start()?));
     }
 
-    let crm = crm(&database, &args, address.ip().is_loopback()).await?;
+    let crm = crm(&database, &args, address.ip().is_loopback(), throw_away.as_ref()).await?;
     let entrance = if args.demo { Some(demo::prepare(&crm).await?) } else { None };
 
+    let working = (!args.without_worker)
+        .then(|| Working::start(&crm, args.work.jobs_at_once, args.drain_timeout));
     let server = Server {
         listener,
         router: crm_http::router(crm, config),
@@ -69,8 +72,15 @@ pub(crate) async fn run(
     signals.next().await;
     tracing::info!("stopping");
     stop.send(()).ok();
+    let drained = async {
+        let cut = serving.await;
+        if let Some(working) = working {
+            working.stop().await;
+        }
+        cut
+    };
     tokio::select! {
-        cut = serving => match cut {
+        cut = drained => match cut {
             Ok(0) => {}
             Ok(cut) => tracing::warn!(connections = cut, "cut off what was still in flight"),
             Err(error) => return Err(Failure::Failed(error.to_string())),
@@ -103,11 +113,16 @@ fn stage(database: &mut Database, args: &ServeArgs) -> Result<Option<TempDir>, F
     Ok(Some(folder))
 }
 
-async fn crm(database: &Database, args: &ServeArgs, is_loopback: bool) -> Result<Crm, Failure> {
+async fn crm(
+    database: &Database,
+    args: &ServeArgs,
+    is_loopback: bool,
+    throw_away: Option<&TempDir>,
+) -> Result<Crm, Failure> {
     let builder = database.builder().await?;
     let keys = keys::read_or_make(database, &args.token)?;
     let mut tokens = keys.tokens.lifetime(args.token_lifetime);
-    if let Some(url) = &args.public_url {
+    if let Some(url) = &args.work.public_url {
         tokens = tokens.issuer(url.clone());
     }
     let usual = SignInPolicy::default();
@@ -120,7 +135,8 @@ async fn crm(database: &Database, args: &ServeArgs, is_loopback: bool) -> Result
         registration: args.registration.unwrap_or(by_address),
         ..usual
     };
-    Ok(builder.token_keys(tokens).key_ring(keys.ring).sign_in_policy(policy).build()?)
+    let builder = builder.token_keys(tokens).key_ring(keys.ring).sign_in_policy(policy);
+    Ok(work::equip(builder, database, &args.work, throw_away, args.demo)?.build()?)
 }
 
 #[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "for providers"))]
@@ -129,7 +145,7 @@ fn config(args: &ServeArgs, settings: &Settings) -> Result<Config, Failure> {
     config.body_limit = args.body_limit;
     config.import_limit = args.import_limit;
     config.time_limit = args.time_limit;
-    config.public_url.clone_from(&args.public_url);
+    config.public_url.clone_from(&args.work.public_url);
     config.cors_origins = origins(&args.cors_origins);
     config.trusted_proxies.clone_from(&args.trusted_proxies);
     config.proxy_header = args.proxy_header;
@@ -137,7 +153,7 @@ fn config(args: &ServeArgs, settings: &Settings) -> Result<Config, Failure> {
     config.per_address = args.rate_limit_address.0;
     #[cfg(feature = "oidc")]
     {
-        let url = args.public_url.as_deref();
+        let url = args.work.public_url.as_deref();
         config.oidc = crate::program::providers::read(settings, url)?;
     }
     Ok(config)
@@ -152,7 +168,7 @@ fn origins(named: &[CorsOrigin]) -> Origins {
 }
 
 /// What tells the server to stop.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -161,7 +177,7 @@ struct Signals {
 
 impl Signals {
     #[cfg(unix)]
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let failed =
             |error: std::io::Error| Failure::Failed(format!("cannot hear signals: {error}"));
@@ -172,7 +188,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -180,12 +196,12 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         Ok(Signals {})
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::signal::ctrl_c().await.ok();
     }
 }

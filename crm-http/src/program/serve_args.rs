@@ -11,6 +11,7 @@ use crm_http::{Network, ProxyHeader};
 use crate::program::cli::TokenArgs;
 use crate::program::log;
 use crate::program::values::{self, CorsOrigin, Listen, LogFormat, Rate};
+use crate::program::work::WorkArgs;
 
 /// Starts the server.
 ///
@@ -31,9 +32,11 @@ pub(crate) struct ServeArgs {
     /// nothing is said, or a free port where that is taken.
     #[arg(long, value_name = "ADDRESS", env = "CRM_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<Listen>,
-    /// The URL under which the outside sees the server, e.g. `https://crm.example`.
-    #[arg(long, value_name = "URL", env = "CRM_PUBLIC_URL", value_parser = values::public_url)]
-    pub(crate) public_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    /// Leaves the jobs to others, which `crm-http worker` runs.
+    #[arg(long, env = "CRM_WITHOUT_WORKER", value_parser = BoolishValueParser::new())]
+    pub(crate) without_worker: bool,
     /// Fills a throw-away database, or the one that is named, with made-up people, and prints how to sign
     /// in; on a loopback address only.
     #[arg(long, env = "CRM_DEMO", value_parser = BoolishValueParser::new())]

@@ -20,7 +20,10 @@ pub(crate) async fn session_with(file: &Path, options: Options) -> Session {
 }
 
 pub(crate) async fn session_on(store: SqliteStore) -> Session {
-    let crm = Crm::builder(store).build().unwrap();
+    session_of(&Crm::builder(store).build().unwrap()).await
+}
+
+pub(crate) async fn session_of(crm: &Crm) -> Session {
     let system = crm.system("test").unwrap();
     let slug: Slug = "acme".parse().unwrap();
     let tenant = match system.tenant(&slug).await {
@@ -118,4 +121,12 @@ impl Random {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (bits ^ (bits >> 31)) % end
     }
+}
+
+/// Waits until the child has printed `line`.
+pub(crate) fn wait_for_line(child: &mut std::process::Child, line: &str) {
+    use std::io::BufRead;
+    let out = child.stdout.as_mut().unwrap();
+    let mut lines = std::io::BufReader::new(out).lines();
+    assert!(lines.any(|own| own.unwrap() == line), "the child ended without `{line}`");
 }
