@@ -319,12 +319,14 @@ begin
                     where jobs.tenant_id = front.tenant_id and jobs.id = front.id
                     returning front.place, front.turn, jobs.*
             )
-            select taken.place, taken.tenant_id, tenants.doc ->> 'default_region', taken.token,
-                   taken.id, taken.kind, taken.payload, taken.state, taken.priority, taken.run_at,
+            select taken.place, taken.tenant_id, (
+                       -- Not by a join with the tenants: the planner would read all of them.
+                       select tenants.doc ->> 'default_region' from crm.tenants
+                       where tenants.tenant_id = taken.tenant_id
+                   ), taken.token, taken.id, taken.kind, taken.payload, taken.state, taken.priority, taken.run_at,
                    taken.attempts, taken.max_attempts, taken.unique_key, taken.failure,
                    taken.request_id, taken.created_at
-            from taken join crm.tenants on tenants.tenant_id = taken.tenant_id
-            order by taken.turn, taken.place
+            from taken order by taken.turn, taken.place
         loop
             _got[_job.lane] := _got[_job.lane] + 1;
             _left := _left - 1;
@@ -430,13 +432,15 @@ declare
 begin
     perform set_config('crm.system', _reason, true);
     return query
-        select due.tenant_id, tenants.doc ->> 'default_region', due.doc
+        select due.tenant_id, (
+                select tenants.doc ->> 'default_region' from crm.tenants
+                where tenants.tenant_id = due.tenant_id
+            ), due.doc
         from (
             select schedules.tenant_id, schedules.id, schedules.next_at, schedules.doc
             from crm.schedules where schedules.next_at <= _now
             order by schedules.next_at, schedules.id limit _limit
         ) as due
-        join crm.tenants on tenants.tenant_id = due.tenant_id
         order by due.next_at, due.id;
     perform set_config('crm.system', _before, true);
 end

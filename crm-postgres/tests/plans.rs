@@ -196,17 +196,22 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
                      'body', 'text', 'data', json_build_object(), 'created_at', '2020-01-01T00:00:00Z')
              from made;
          insert into crm.telephony_accounts
-             select tenant_id, tenant_id, 'twilio', 'AC' || tenant_id, 1, '{{}}' from crm.tenants;
+             select tenant_id, tenant_id, 'twilio', 'AC' || tenant_id, 1, json_build_object(
+                 'id', tenant_id, 'provider', 'twilio', 'name', 'AC' || tenant_id, 'numbers', json_build_array(),
+                 'options', json_build_object(), 'active', true, 'sealed_secrets', '',
+                 'created_at', '2020-01-01T00:00:00Z', 'updated_at', '2020-01-01T00:00:00Z', 'version', 1)
+             from crm.tenants;
          insert into crm.calls
              select '{tenant}', made.id, made.id, case when n % 4 = 0 then '{owner}'::uuid end,
                  (array['inbound', 'outbound'])[1 + n % 2], (array['completed', 'busy'])[1 + n % 2],
-                 (array['reached', 'call_back'])[1 + n % 2], '{tenant}', 'CA' || n, at, 1,
+                 (array['reached', 'call_back'])[1 + n % 2], '{tenant}', 'CA' || n, made.at, 1,
                  calls.doc
              from made, crm.calls;
          insert into crm.consents
-             select '{tenant}', made.id, made.id, 'calls', at, consents.doc from made, crm.consents;
+             select '{tenant}', made.id, made.id, 'calls', made.at, consents.doc from made, crm.consents;
          insert into crm.schedules
-             select tenant_id, md5('schedule' || tenant_id)::uuid, 'nightly', '2030-01-01', 1, '{{}}'
+             select tenant_id, md5('schedule' || tenant_id)::uuid, 'nightly', '2030-01-01', 1, json_build_object(
+                 'id', tenant_id, 'name', 'nightly', 'cron', '0 0 * * *', 'kind', 'work', 'payload', 1, 'version', 1)
              from crm.tenants;
          insert into crm.jobs (tenant_id, id, kind, state, priority, run_at, max_attempts, request_id,
                                created_at, payload, attempts, lease_until, failure)
@@ -521,7 +526,7 @@ async fn explain_calls(
     let said = store.consents(scope, &contacts, false);
     plans.of("consents", &index, May::Sort, said).await;
     let accounts = store.telephony_accounts(scope);
-    plans.of("telephony accounts", &["telephony_accounts_pkey"], May::Sort, accounts).await;
+    plans.of("telephony accounts", &[], May::Sort, accounts).await;
 }
 
 async fn explain_jobs(plans: &mut Plans, store: &PostgresStore, crm: &Crm, session: &Session) {
