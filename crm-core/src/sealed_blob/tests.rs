@@ -162,8 +162,10 @@ fn a_key_is_of_one_tenant_one_purpose_one_blob_and_one_key_of_the_ring() {
     assert_eq!(name, "a");
     let (sealed, _) = read(seal(stream_of(b"tone", 9), key));
     let opens = |key: StreamKey| read(open(stream_of(&sealed, 9), key, 4, 0..4)).1.is_ok();
-    let named = |name, tenant, purpose, salt: u8| {
-        new.stream_key_named(name, tenant, purpose, &[salt; 32]).unwrap()
+    let named = |name, tenant, purpose, last: u8| {
+        let mut salt = [3; 32];
+        salt[31] = last;
+        new.stream_key_named(name, tenant, purpose, &salt).unwrap()
     };
     assert!(opens(named("a", one, "recording", 3)));
     assert!(!opens(named("b", one, "recording", 3)));

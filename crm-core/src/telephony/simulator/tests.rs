@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use proptest::prelude::*;
 
 use super::*;
-use crate::calls::{AnsweredBy, CallStatus, Progress};
+use crate::calls::{AnsweredBy, CallStatus, Progress, RecordingStatus};
 use crate::error::ErrorKind;
 use crate::telephony::{CarrierSecrets, WebhookNews};
 

@@ -197,7 +197,6 @@ fn unescape(text: &str) -> Option<String> {
                 let mut digit = || char::from(rest.next()?).to_digit(16);
                 u8::try_from(digit()? * 16 + digit()?).ok()?
             }
-            b'+' => b' ',
             other => other,
         });
     }
