@@ -85,8 +85,7 @@ impl Place {
             }
         });
         worker.run_due().await.unwrap();
-        let refused = *refused.lock().unwrap();
-        refused
+        *refused.lock().unwrap()
     }
 }
 
