@@ -12,6 +12,7 @@ mod carrier;
 #[path = "../common/clock.rs"]
 mod clock;
 mod orders;
+mod replays;
 
 use std::time::Duration;
 
