@@ -566,3 +566,73 @@ pub struct CallPatch {
     #[cfg_attr(feature = "schema", schemars(length(max = MAX_NOTE)))]
     pub note: Patch<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at() -> impl Strategy<Value = Option<Timestamp>> {
+        prop::option::of((0_i64..4).prop_map(|second| Timestamp::from_micros(second).unwrap()))
+    }
+
+    fn news() -> impl Strategy<Value = Progress> {
+        let step = (prop::sample::select(CallStatus::ALL), prop::option::of(0_u32..20), at());
+        let price = prop::sample::select(vec!["-0.0140", "-0.0200"]);
+        let said = (
+            prop::option::of(0_u32..3),
+            prop::option::of(prop::sample::select(AnsweredBy::ALL)),
+            prop::option::of(price),
+            prop::option::of(0_u8..3),
+        );
+        (step, said).prop_map(|((status, sequence, at), (seconds, by, price, code))| Progress {
+            duration_seconds: seconds,
+            answered_by: by,
+            price: price.map(|amount| Price { amount: amount.into(), currency: "USD".into() }),
+            failure: code
+                .map(|code| CallFailure { code: code.to_string(), message: String::new() }),
+            ..Progress::step(status, sequence, at)
+        })
+    }
+
+    /// Short ones, and some with more steps than are kept.
+    fn progress() -> impl Strategy<Value = Progress> {
+        let some =
+            prop_oneof![prop::collection::vec(news(), 0..6), prop::collection::vec(news(), 60)];
+        some.prop_map(|all| all.into_iter().fold(Progress::default(), Progress::join))
+    }
+
+    fn join(one: &Progress, other: &Progress) -> Progress {
+        one.clone().join(other.clone())
+    }
+
+    proptest! {
+        #[test]
+        fn news_are_merged_alike_in_any_order_and_number(
+            a in progress(), b in progress(), c in progress()
+        ) {
+            prop_assert_eq!(join(&a, &b), join(&b, &a));
+            prop_assert_eq!(join(&join(&a, &b), &c), join(&a, &join(&b, &c)));
+            prop_assert_eq!(join(&a, &a), a.clone());
+            prop_assert_eq!(join(&join(&a, &b), &a), join(&a, &b));
+            prop_assert!(join(&a, &b).steps.len() <= MAX_STEPS);
+        }
+
+        #[test]
+        fn an_end_is_never_left(a in progress(), b in progress()) {
+            let both = join(&a, &b).status();
+            prop_assert_eq!(both, a.status().max(b.status()));
+            prop_assert!(both.is_end() || !(a.status().is_end() || b.status().is_end()));
+        }
+    }
+
+    #[test]
+    fn ends_are_greater_than_all_that_comes_before() {
+        for one in CallStatus::ALL {
+            for other in CallStatus::ALL {
+                assert!(!one.is_end() || other.is_end() || one > other, "{one} and {other}");
+            }
+        }
+    }
+}
