@@ -20,8 +20,10 @@ use crate::jobs::worker::{AtWork, Next};
 use crate::jobs::{JobKind, NewJob};
 use crate::session::Session;
 use crate::telephony::{
-    CarrierAccount, CarrierCall, OutgoingCall, SoughtCall, Started, Telephony, TelephonyAccount,
+    CarrierAccount, CarrierCall, CarrierRecording, OutgoingCall, SoughtCall, Started, Telephony,
+    TelephonyAccount,
 };
+use crate::time::Timestamp;
 
 /// Asks the carrier for a call.
 pub(crate) const PLACE: &str = "crm.call.place";
@@ -208,12 +210,12 @@ async fn place(job: AtWork) -> Result<Next> {
             Ok(Next::Done)
         }
         Err(error) if error.is_retryable() => {
-            change(&step, call_id, EventName::CallUpdated, |before, _| {
+            let call = change(&step, call_id, EventName::CallUpdated, |before, changes| {
                 let unplaced = before.placement == Placement::Unknown;
-                Ok(unplaced.then(|| Call { placement: Placement::Waiting, ..before.clone() }))
+                Ok(unplaced.then(|| taken_back(before, changes.at())))
             })
             .await?;
-            Err(error)
+            if call.placement == Placement::None { Ok(Next::Done) } else { Err(error) }
         }
         Err(error) => {
             let session = job.session();
@@ -224,6 +226,17 @@ async fn place(job: AtWork) -> Result<Next> {
             Ok(Next::Done)
         }
     }
+}
+
+/// A call that the carrier did not take: it waits again, or is over where somebody has hung up meanwhile.
+fn taken_back(before: &Call, at: Timestamp) -> Call {
+    let mut after = Call { placement: Placement::Waiting, ..before.clone() };
+    if after.hang_up_at.is_some() {
+        after.placement = Placement::None;
+        let canceled = Progress::step(CallStatus::Canceled, None, Some(at));
+        after.progress = after.progress.join(canceled);
+    }
+    after
 }
 
 /// Somebody has hung up while the carrier was asked for the call.
@@ -280,14 +293,13 @@ async fn reconcile(job: AtWork) -> Result<Next> {
                     return Ok(Next::Later(SETTLED_AFTER - since));
                 }
             }
-            match carrier.telephony.fetch(&carrier.opened, carrier_id).await {
-                Ok(told) => {
-                    follow(&step, &carrier, &call, &told).await?;
-                    let over = call.status().is_end();
-                    if over {
+            match ask(&carrier, &call, carrier_id).await {
+                Ok((told, recordings)) => {
+                    follow(&step, call_id, &told, &recordings).await?;
+                    if call.status().is_end() {
                         return Ok(Next::Done);
                     }
-                    Ok(Next::Later((age / 4).clamp(RECONCILE_AFTER / 3, RECONCILE_AFTER * 10)))
+                    Ok(Next::Later(pause_at(age)))
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     if call.status().is_end() {
@@ -295,29 +307,59 @@ async fn reconcile(job: AtWork) -> Result<Next> {
                     }
                     give_up(&job, call_id, "lost", "the carrier has no such call").await
                 }
-                Err(error) if age > LONGEST => {
-                    tracing::error!(%call_id, ?error, "nothing is heard of a call for a day");
-                    give_up(&job, call_id, "lost", "the carrier says nothing of the call").await
-                }
-                Err(error) => Err(error),
+                Err(error) => no_answer(&job, call_id, age, &error).await,
             }
         }
     }
 }
 
-/// Merges what the carrier says of the call and its recordings.
-async fn follow(step: &Session, carrier: &Carrier, call: &Call, told: &CarrierCall) -> Result<()> {
-    let call =
-        change(step, call.id, EventName::CallUpdated, |before, _| Ok(joined(before, told))).await?;
+/// How long a call of this age is left before the carrier is asked for it again.
+fn pause_at(age: Duration) -> Duration {
+    (age / 4).clamp(RECONCILE_AFTER / 3, RECONCILE_AFTER * 10)
+}
+
+/// The carrier cannot say what became of the call. It is asked again for as long as a call can last, however
+/// many tries that takes: those of a job are over sooner.
+async fn no_answer(job: &AtWork, id: CallId, age: Duration, error: &Error) -> Result<Next> {
+    if age > LONGEST {
+        tracing::error!(call_id = %id, ?error, "nothing is heard of a call for a day");
+        return give_up(job, id, "lost", "the carrier says nothing of the call").await;
+    }
+    tracing::warn!(call_id = %id, ?error, "the carrier does not say what became of a call");
+    Ok(Next::Later(pause_at(age).max(error.retry_after().unwrap_or_default())))
+}
+
+/// What the carrier says of the call, and of its recordings once they are due.
+async fn ask(
+    carrier: &Carrier,
+    call: &Call,
+    carrier_id: &str,
+) -> Result<(CarrierCall, Vec<CarrierRecording>)> {
+    let told = carrier.telephony.fetch(&carrier.opened, carrier_id).await?;
     let open = |status: RecordingStatus| status == RecordingStatus::InProgress;
     let wanted = call.record
         && (call.recordings.is_empty() || call.recordings.iter().any(|own| open(own.status)));
-    if !call.status().is_end() || !wanted {
-        return Ok(());
+    let over = call.status().is_end() || told.progress.status().is_end();
+    if !over || !wanted {
+        return Ok((told, Vec::new()));
     }
-    for told in carrier.telephony.recordings(&carrier.opened, &told.id).await? {
-        change(step, call.id, EventName::CallUpdated, |before, changes| {
-            with_recording(before, &told, step.env(), changes)
+    match carrier.telephony.recordings(&carrier.opened, carrier_id).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok((told, Vec::new())),
+        recordings => Ok((told, recordings?)),
+    }
+}
+
+/// Merges what the carrier says of the call and its recordings.
+async fn follow(
+    step: &Session,
+    id: CallId,
+    told: &CarrierCall,
+    recordings: &[CarrierRecording],
+) -> Result<()> {
+    change(step, id, EventName::CallUpdated, |before, _| Ok(joined(before, told))).await?;
+    for told in recordings {
+        change(step, id, EventName::CallUpdated, |before, changes| {
+            with_recording(before, told, step.env(), changes)
         })
         .await?;
     }
@@ -337,7 +379,11 @@ async fn seek(
     };
     let until = call.created_at.after(PLACE_WITHIN + Duration::from_secs(60));
     let sought = SoughtCall { to, from, since: call.created_at, until };
-    for found in carrier.telephony.find(&carrier.opened, &sought).await? {
+    let found = match carrier.telephony.find(&carrier.opened, &sought).await {
+        Ok(found) => found,
+        Err(error) => return no_answer(job, call.id, age, &error).await,
+    };
+    for found in found {
         let store = step.store();
         let known = store.call_of_provider(step.scope(), carrier.account.id, &found.id).await?;
         if known.is_none() {

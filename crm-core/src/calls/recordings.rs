@@ -68,12 +68,18 @@ impl Calls<'_> {
     ///
     /// # Errors
     ///
-    /// `forbidden`; `not_found` when the file is gone; `unavailable` or `internal` from the store or the blobs. The
+    /// `forbidden`; `not_found` when it was deleted since; `unavailable` or `internal` from the store or the blobs. The
     /// stream ends with `internal` where the file was altered.
     pub async fn hear(&self, file: &RecordingFile, range: Range<u64>) -> Result<ByteStream> {
         self.session
             .run("calls.hear", async {
-                self.session.authorize::<HearRecordings>()?;
+                // The file was looked up before: it may be deleted since, or handed to somebody else.
+                let look = self.session.store().call(self.session.scope(), file.call_id);
+                let (_permit, call) =
+                    self.session.authorize_on::<HearRecordings, _>("call", look).await?;
+                if !call.recordings.iter().any(|own| own.heard() == Some(&file.kept)) {
+                    return Err(Error::not_found("recording"));
+                }
                 let range = range.start.min(file.bytes)..range.end.min(file.bytes);
                 let core = self.session.core();
                 let mut changes = self.session.new_changes();

@@ -207,7 +207,7 @@ pub struct NewJob {
 impl NewJob {
     /// Priority of what people wait for.
     pub const URGENT: i16 = -100;
-    /// How often a job is tried where nothing is said: with the pauses between, for more than a day.
+    /// How often a job is tried where nothing is said: with the pauses between, for three to four hours.
     pub const ATTEMPTS: u32 = 16;
 
     /// A job of this kind, to be run as soon as it can be.

@@ -30,8 +30,8 @@ pub(crate) struct Desk {
     pub(crate) started: Vec<OutgoingCall>,
     /// The calls that it has.
     pub(crate) calls: BTreeMap<String, Progress>,
-    /// What it fails with when it is asked for a call.
-    pub(crate) fetch_fails: Option<ErrorKind>,
+    /// What it fails with when it is asked for calls.
+    pub(crate) fails_with: Option<ErrorKind>,
     pub(crate) fetched: usize,
     /// Those that a search finds.
     pub(crate) listed: Vec<CarrierCall>,
@@ -42,6 +42,13 @@ pub(crate) struct Desk {
     pub(crate) audio: VecDeque<Audio>,
     pub(crate) audio_asked: usize,
     pub(crate) deleted: Vec<String>,
+}
+
+impl Desk {
+    fn in_order(&self) -> Result<()> {
+        let broken = |kind| Err(Error::new(kind, "the carrier is out of order"));
+        self.fails_with.map_or(Ok(()), broken)
+    }
 }
 
 /// What comes when audio is asked for.
@@ -117,15 +124,14 @@ impl Telephony for Carrier {
     async fn find(&self, _: &CarrierAccount, sought: &SoughtCall) -> Result<Vec<CarrierCall>> {
         let mut desk = self.desk();
         desk.sought.push(sought.clone());
+        desk.in_order()?;
         Ok(desk.listed.clone())
     }
 
     async fn fetch(&self, _: &CarrierAccount, call: &str) -> Result<CarrierCall> {
         let mut desk = self.desk();
         desk.fetched += 1;
-        if let Some(kind) = desk.fetch_fails {
-            return Err(Error::new(kind, "the carrier is out of order"));
-        }
+        desk.in_order()?;
         let progress = desk.calls.get(call).cloned().ok_or_else(no_call)?;
         Ok(carrier_call(call, progress))
     }

@@ -12,6 +12,8 @@ mod carrier;
 #[path = "../common/clock.rs"]
 mod clock;
 mod orders;
+mod placing;
+mod recordings;
 mod replays;
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ use crm_core::jobs::{Job, Worker};
 use crm_core::memory::MemoryStore;
 use crm_core::telephony::{CarrierSecrets, NewTelephonyAccount, TelephonyAccount, WebhookRequest};
 use crm_core::tenancy::{NewTenant, Tenant};
-use crm_core::{CallId, Crm, KeyRing, Page, Region, Session, Timestamp};
+use crm_core::{CallId, Crm, CrmBuilder, KeyRing, Page, Region, Session, Timestamp};
 use serde_json::json;
 
 const LINE: &str = "+14255550100";
@@ -45,13 +47,15 @@ struct World {
 
 /// Every CRM of a test has the same keys, as the processes of a host do.
 fn crm_over(store: &MemoryStore, clock: &TestClock, carrier: &Carrier) -> Crm {
+    builder_over(store, clock, carrier).build().unwrap()
+}
+
+fn builder_over(store: &MemoryStore, clock: &TestClock, carrier: &Carrier) -> CrmBuilder {
     Crm::builder(store.clone())
         .clock(clock.clone())
         .telephony(carrier.clone())
         .key_ring(KeyRing::new([("test".to_owned(), [7; 32])]).unwrap())
         .public_url("https://crm.example")
-        .build()
-        .unwrap()
 }
 
 /// An account `AC1` with this number.
