@@ -21,6 +21,7 @@ use crm_core::{
 use crate::clock::{SeededRandomness, TestClock};
 use crate::factory::{Factory, Fresh, Passing};
 use crate::faulty::FaultyStore;
+use crate::namesake::Namesake;
 
 /// More than any case writes.
 pub(crate) const ALL: usize = 10_000;
@@ -61,8 +62,15 @@ impl Env {
         let crm = Crm::builder(door.clone())
             .clock(clock.clone())
             .randomness(SeededRandomness::new(7))
+            .telephony(Namesake)
             .build()?;
         Ok(Env { crm, door, store, clock, _keep: keep })
+    }
+
+    /// A CRM over the same store that knows nothing of this one.
+    pub(crate) fn another_node(&self) -> Crm {
+        let builder = Crm::builder(self.door.clone()).clock(self.clock.clone());
+        builder.randomness(SeededRandomness::new(8)).telephony(Namesake).build().unwrap()
     }
 
     pub(crate) fn system(&self) -> System {

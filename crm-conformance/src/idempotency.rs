@@ -2,10 +2,9 @@
 
 use crm_core::contacts::{Contact, NewContact};
 use crm_core::idempotency::{IdempotencyKey, Idempotent};
-use crm_core::{Crm, ErrorKind, Session};
+use crm_core::{ErrorKind, Session};
 
 use crate::case::cases;
-use crate::clock::SeededRandomness;
 use crate::env::{Env, refused};
 use crate::snapshot::snapshot;
 
@@ -35,12 +34,7 @@ async fn create(session: &Session, name: &str, last_name: &str) -> Contact {
 
 /// The operator's session in the same tenant on another node, which knows nothing of this one.
 async fn on_another_node(env: &Env, session: &Session) -> Session {
-    let crm = Crm::builder(env.door.clone())
-        .clock(env.clock.clone())
-        .randomness(SeededRandomness::new(8))
-        .build()
-        .unwrap();
-    let system = crm.system("prove what the store does").unwrap();
+    let system = env.another_node().system("prove what the store does").unwrap();
     system.session(session.scope().tenant()).await.unwrap()
 }
 

@@ -42,6 +42,7 @@ mod factory;
 mod faulty;
 mod harness;
 pub mod killed_workers;
+mod namesake;
 mod snapshot;
 
 pub use case::Case;
@@ -53,4 +54,4 @@ pub use factory::{
 pub use faulty::FaultyStore;
 pub use harness::{Configuration, main};
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, events, audit, idempotency, changes, blobs, carriers }
+case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, privacy, events, audit, idempotency, changes, blobs, carriers }

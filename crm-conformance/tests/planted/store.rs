@@ -1,5 +1,7 @@
 //! The store in memory with one fault.
 
+mod work;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -16,6 +18,7 @@ use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Delete
 use crm_core::events::{EventName, EventPosition, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
+use crm_core::jobs::ClaimedJob;
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{
     ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
@@ -103,6 +106,30 @@ pub(crate) enum Fault {
     KeepsUselessSignIns,
     /// The second record of a unit is written only if the caller waits.
     StopsWhenDropped,
+    /// No job is ever claimed.
+    LosesJobs,
+    /// A claim that finds nothing gives what was claimed before.
+    ClaimsTwice,
+    /// Jobs are claimed an hour before their time.
+    ClaimsEarly,
+    /// The first tenant's jobs go first.
+    ForgetsTurns,
+    /// Jobs come in the wrong order.
+    IgnoresPriority,
+    /// A job whose lease has run out is not given to anybody.
+    LosesLapsed,
+    /// Leases are prolonged in words only.
+    KeepsInWords,
+    /// What became of jobs is not written down.
+    SettlesNothing,
+    /// Who has lost the lease can settle.
+    SettlesForAnybody,
+    /// Dead jobs are shown as ready.
+    RaisesTheDead,
+    /// A unit under a lost lease is answered as done.
+    SwallowsLostLeases,
+    /// The entries of calls stay as they were.
+    ForgetsCalls,
 }
 
 pub(crate) struct Planted {
@@ -115,6 +142,7 @@ pub(crate) struct Planted {
     old_contact_keys: Mutex<Vec<(ContactKey, ContactId)>>,
     answered: Mutex<BTreeMap<String, Vec<Candidate>>>,
     sign_ins: Mutex<BTreeMap<Uuid, Credential>>,
+    claimed: Mutex<Vec<ClaimedJob>>,
 }
 
 /// Makes stores with the fault.
@@ -133,6 +161,7 @@ impl Factory for With {
             old_contact_keys: Mutex::default(),
             answered: Mutex::default(),
             sign_ins: Mutex::default(),
+            claimed: Mutex::default(),
         }))
     }
 }
@@ -304,13 +333,12 @@ impl Store for Planted {
         match (self.fault, error.kind()) {
             (Fault::SwallowsConflicts | Fault::ForgetsEmails, ErrorKind::AlreadyExists)
             | (Fault::SwallowsMissing, ErrorKind::NotFound)
+            | (Fault::SwallowsLostLeases, ErrorKind::Conflict)
             | (Fault::SwallowsStaleChanges, ErrorKind::VersionConflict) => Ok(()),
             _ => Err(error),
         }
     }
 }
-
-crm_core::forward_work!(for Planted, by |planted: &Planted| crm_core::Result::Ok(planted.inner.clone()));
 
 #[async_trait]
 impl TenancyStore for Planted {
@@ -631,6 +659,9 @@ impl ActivityStore for Planted {
         }
         if self.has(Fault::ForgetsTimeline) {
             found.retain(|activity| activity.kind() != ActivityKind::ContactDeleted);
+        }
+        if self.has(Fault::ForgetsCalls) {
+            found.iter_mut().for_each(|activity| activity.body = None);
         }
         Ok(found.into_iter().map(|activity| self.damaged_activity(activity)).collect())
     }
