@@ -11,10 +11,12 @@
 mod carrier;
 #[path = "../common/clock.rs"]
 mod clock;
+mod jobs;
 mod orders;
 mod placing;
 mod recordings;
 mod replays;
+mod time;
 
 use std::time::Duration;
 
