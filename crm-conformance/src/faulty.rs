@@ -1,7 +1,5 @@
 //! A store that fails on demand, or lets others be faster.
 
-mod work;
-
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -114,6 +112,8 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         store.commit(changes).await
     }
 }
+
+crm_core::forward_work!(any S: Store, for FaultyStore<S>, by FaultyStore::reach);
 
 #[async_trait]
 impl<S: Store + ?Sized> TenancyStore for FaultyStore<S> {

@@ -19,7 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::{StreamExt as _, stream};
 
-pub(crate) use self::measure::{Measured, measured};
+pub(crate) use self::measure::measured;
 use crate::blobs::ByteStream;
 use crate::error::{Error, Result};
 

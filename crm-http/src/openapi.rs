@@ -240,7 +240,7 @@ pub(crate) fn text_media(example: &str) -> MediaType {
 
 /// A body of bytes.
 pub(crate) fn binary_media() -> MediaType {
-    media(json_schema!({ "type": "string", "format": "binary" }), None)
+    media(json_schema!({ "type": "string", "format": "binary" }), Some("RIFF....WAVEfmt ".into()))
 }
 
 fn media(json_schema: Schema, example: Option<Value>) -> MediaType {

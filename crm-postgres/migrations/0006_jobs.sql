@@ -249,6 +249,7 @@ declare
     _lane_tenants uuid[] := '{}';
     _low uuid := _after;
     _got integer[];
+    _asked bigint;
     _share bigint;
     _more_kinds text[];
     _more_tenants uuid[];
@@ -293,9 +294,8 @@ begin
     end loop;
 
     while _left > 0 and cardinality(_lane_kinds) > 0 loop
-        _lane_kinds := _lane_kinds[:_left];
-        _lane_tenants := _lane_tenants[:_left];
-        _share := _left / cardinality(_lane_kinds);
+        _asked := least(_left, cardinality(_lane_kinds));
+        _share := _left / _asked;
         _got := array_fill(0, array[cardinality(_lane_kinds)]);
         for _job in
             with front as materialized (
@@ -303,7 +303,8 @@ begin
                     row_number() over (
                         partition by lane.place order by job.priority, job.run_at, job.id
                     ) as turn
-                from unnest(_lane_kinds, _lane_tenants) with ordinality as lane (kind, tenant_id, place)
+                from unnest(_lane_kinds[:_asked], _lane_tenants[:_asked]) with ordinality
+                    as lane (kind, tenant_id, place)
                 cross join lateral (
                     select jobs.tenant_id, jobs.id, jobs.priority, jobs.run_at from crm.jobs
                     where jobs.state = 'ready' and jobs.kind = lane.kind
@@ -318,24 +319,26 @@ begin
                     where jobs.tenant_id = front.tenant_id and jobs.id = front.id
                     returning front.place, front.turn, jobs.*
             )
-            select taken.place, taken.tenant_id, tenants.doc ->> 'default_region', taken.token,
-                   taken.id, taken.kind, taken.payload, taken.state, taken.priority, taken.run_at,
+            select taken.place, taken.tenant_id, (
+                       -- Not by a join with the tenants: the planner would read all of them.
+                       select tenants.doc ->> 'default_region' from crm.tenants
+                       where tenants.tenant_id = taken.tenant_id
+                   ), taken.token, taken.id, taken.kind, taken.payload, taken.state, taken.priority, taken.run_at,
                    taken.attempts, taken.max_attempts, taken.unique_key, taken.failure,
                    taken.request_id, taken.created_at
-            from taken join crm.tenants on tenants.tenant_id = taken.tenant_id
-            order by taken.turn, taken.place
+            from taken order by taken.turn, taken.place
         loop
             _got[_job.lane] := _got[_job.lane] + 1;
             _left := _left - 1;
             return next _job;
         end loop;
-        -- A lane that gave less has no more.
-        select coalesce(array_agg(lane.kind order by lane.place), '{}'),
-               coalesce(array_agg(lane.tenant_id order by lane.place), '{}')
+        -- A lane that gave less has no more. Those that were not asked yet come next.
+        select coalesce(array_agg(lane.kind order by lane.place <= _asked, lane.place), '{}'),
+               coalesce(array_agg(lane.tenant_id order by lane.place <= _asked, lane.place), '{}')
             into _lane_kinds, _lane_tenants
             from unnest(_lane_kinds, _lane_tenants, _got) with ordinality
                 as lane (kind, tenant_id, got, place)
-            where lane.got >= _share;
+            where lane.place > _asked or lane.got >= _share;
     end loop;
     perform set_config('crm.system', _before, true);
 end
@@ -412,6 +415,7 @@ begin
                     returning jobs.tenant_id, jobs.id, jobs.unique_key, jobs.run_at
             )
             select tenant_id, id, run_at from settled where unique_key is not null
+            order by tenant_id, id
         loop
             perform crm.job_waits(_kept.tenant_id, _kept.id, _kept.run_at, _now);
         end loop;
@@ -428,13 +432,15 @@ declare
 begin
     perform set_config('crm.system', _reason, true);
     return query
-        select due.tenant_id, tenants.doc ->> 'default_region', due.doc
+        select due.tenant_id, (
+                select tenants.doc ->> 'default_region' from crm.tenants
+                where tenants.tenant_id = due.tenant_id
+            ), due.doc
         from (
             select schedules.tenant_id, schedules.id, schedules.next_at, schedules.doc
             from crm.schedules where schedules.next_at <= _now
             order by schedules.next_at, schedules.id limit _limit
         ) as due
-        join crm.tenants on tenants.tenant_id = due.tenant_id
         order by due.next_at, due.id;
     perform set_config('crm.system', _before, true);
 end

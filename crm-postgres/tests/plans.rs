@@ -14,7 +14,9 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use crm_core::activities::Direction;
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
+use crm_core::calls::{CallFilter, CallPatch, CallQuery, CallStatus, LogCall};
 use crm_core::companies::{CompanyKey, NewCompany};
 use crm_core::contacts::{
     ContactFilter, ContactKey, ContactPatch, ContactSort, Deleted, NewContact,
@@ -24,8 +26,14 @@ use crm_core::idempotency::Idempotent;
 use crm_core::identity::{
     Arrival, NewApiKey, PasswordSignIn, Registered, Registration, SignInName,
 };
-use crm_core::ports::{CompanyStore, IdentityStore};
-use crm_core::{CompanyId, Crm, Page, Role, Session, Timestamp, UserId};
+use crm_core::jobs::{Claim, JobEnd, JobState, NewJob, Settlement};
+use crm_core::ports::{
+    CallStore, CompanyStore, IdentityStore, JobStore, PrivacyStore, TelephonyStore,
+};
+use crm_core::privacy::NewConsent;
+use crm_core::{
+    CompanyId, ContactId, Crm, Page, Role, Session, TelephonyAccountId, Timestamp, UserId,
+};
 use crm_postgres::{Options, PostgresStore};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use support::TestDatabase;
@@ -100,8 +108,17 @@ impl Plans {
             }
             // Other nodes look at what was found already.
             let of_table = node.contains("Index Scan") || node.contains("Index Only Scan");
-            let of_policy = (node.contains(" on tenants ") || node.contains(" on sign_in_names "))
-                && line.contains("((tenant_id = $");
+            let heeds_system = [
+                "tenants",
+                "sign_in_names",
+                "telephony_accounts",
+                "schedules",
+                "jobs",
+                "jobs jobs_1",
+            ];
+            let of_policy =
+                heeds_system.iter().any(|table| node.contains(&format!(" on {table} ")))
+                    && line.contains("((tenant_id = $");
             let filters =
                 line.starts_with("Filter:") && of_table && !of_policy && may != May::Filter;
             // The list of databases is short, and nobody's: what the planner does with it is its affair.
@@ -178,6 +195,32 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
                      'occurred_at', '2020-01-01T00:00:00Z', 'user_id', null, 'subject', null,
                      'body', 'text', 'data', json_build_object(), 'created_at', '2020-01-01T00:00:00Z')
              from made;
+         insert into crm.telephony_accounts
+             select tenant_id, tenant_id, 'twilio', 'AC' || tenant_id, 1, json_build_object(
+                 'id', tenant_id, 'provider', 'twilio', 'name', 'AC' || tenant_id, 'numbers', json_build_array(),
+                 'options', json_build_object(), 'active', true, 'sealed_secrets', '',
+                 'created_at', '2020-01-01T00:00:00Z', 'updated_at', '2020-01-01T00:00:00Z', 'version', 1)
+             from crm.tenants;
+         insert into crm.calls
+             select '{tenant}', made.id, made.id, case when n % 4 = 0 then '{owner}'::uuid end,
+                 (array['inbound', 'outbound'])[1 + n % 2], (array['completed', 'busy'])[1 + n % 2],
+                 (array['reached', 'call_back'])[1 + n % 2], '{tenant}', 'CA' || n, made.at, 1,
+                 calls.doc
+             from made, crm.calls;
+         insert into crm.consents
+             select '{tenant}', made.id, made.id, 'calls', made.at, consents.doc from made, crm.consents;
+         insert into crm.schedules
+             select tenant_id, md5('schedule' || tenant_id)::uuid, 'nightly', '2030-01-01', 1, json_build_object(
+                 'id', tenant_id, 'name', 'nightly', 'cron', '0 0 * * *', 'kind', 'work', 'payload', 1, 'version', 1)
+             from crm.tenants;
+         insert into crm.jobs (tenant_id, id, kind, state, priority, run_at, max_attempts, request_id,
+                               created_at, payload, attempts, lease_until, failure)
+             select case when n % 1000 = 0 then md5('tenant' || n / 100)::uuid else '{tenant}' end,
+                 made.id, case when n % 3 = 0 then 'play' else 'work' end,
+                 (array['ready', 'ready', 'ready', 'ready', 'ready', 'scheduled', 'scheduled', 'running', 'dead', 'dead'])[1 + n / 10 % 10],
+                 0, case when n / 10 % 10 between 5 and 6 then '2030-01-01' else at end, 5, 'test', at, '{{}}', 1,
+                 case when n / 10 % 10 = 7 then '2030-01-01'::timestamptz end, null
+             from made;
          insert into crm.audit
              select '{tenant}', id, at, 'system', 'contact.created', 'contact', id, 'request', '[]' from made;
          insert into crm.events
@@ -242,6 +285,16 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
         expires_at: None,
     };
     session.api_keys().create(new).await.unwrap();
+    let new = NewContact::named("Called", "Person").phone("425 555 0100");
+    let called = session.contacts().create(new).await.unwrap();
+    let call: LogCall = serde_json::from_value(serde_json::json!({
+        "contact_id": called.id, "direction": "outbound",
+    }))
+    .unwrap();
+    session.calls().log(call.clone()).await.unwrap();
+    let consent: NewConsent =
+        serde_json::from_str(r#"{"purpose": "calls", "granted": true}"#).unwrap();
+    session.privacy().record_consent(called.id, consent).await.unwrap();
     fill(&mut admin, &session, owner.id, company.id).await;
 
     let page = Page::first(50);
@@ -426,4 +479,87 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
         )
         .await;
     plans.of("restore", &["contacts_pkey"], May::Filter, contacts.restore(ada.id)).await;
+    explain_calls(plans, &store, &session, owner.id, called.id, call).await;
+    explain_jobs(plans, &store, &crm, &session).await;
+}
+
+async fn explain_calls(
+    plans: &mut Plans,
+    store: &PostgresStore,
+    session: &Session,
+    owner: UserId,
+    called: ContactId,
+    new: LogCall,
+) {
+    let (calls, scope) = (session.calls(), session.scope());
+    let made = plans.of("log a call", &[], May::Filter, calls.log(new)).await;
+    plans.of("call", &["calls_pkey"], May::Seek, calls.get(made.id)).await;
+    let patch: CallPatch = serde_json::from_str(r#"{"note": "a note"}"#).unwrap();
+    let changed = calls.update(made.id, patch, None);
+    plans.of("change a call", &["calls_pkey"], May::Filter, changed).await;
+    let account = TelephonyAccountId::from_uuid(scope.tenant().as_uuid());
+    let by_name = store.call_of_provider(scope, account, "CA777");
+    plans.of("call of a provider", &["calls_provider_key"], May::Seek, by_name).await;
+    let at = Timestamp::from_micros(1_583_000_000_000_000).unwrap();
+    let later = at.saturating_add_micros(600_000_000);
+    let any = CallFilter::default;
+    for (name, filter, index) in [
+        ("all", any(), "calls_time"),
+        ("of a contact", CallFilter { contact_id: Some(called), ..any() }, "calls_contact"),
+        ("by a user", CallFilter { user_id: Some(owner), ..any() }, "calls_user"),
+        ("in", CallFilter { direction: Some(Direction::Inbound), ..any() }, "calls_direction"),
+        ("busy", CallFilter { status: Some(CallStatus::Busy), ..any() }, "calls_status"),
+        (
+            "with an outcome",
+            CallFilter { disposition: Some("call_back".into()), ..any() },
+            "calls_disposition",
+        ),
+        ("between", CallFilter { from: Some(at), to: Some(later), ..any() }, "calls_time"),
+    ] {
+        let query = CallQuery { filter, limit: 50, ..CallQuery::default() };
+        // A contact has few calls, which may as well be sorted.
+        let may = if name == "of a contact" { May::Sort } else { May::Seek };
+        plans.of(&format!("calls {name}"), &[index], may, store.calls(scope, &query)).await;
+    }
+    let index = ["consents_contact"];
+    let contacts = [called];
+    let said = store.consents(scope, &contacts, false);
+    plans.of("consents", &index, May::Sort, said).await;
+    let accounts = store.telephony_accounts(scope);
+    plans.of("telephony accounts", &[], May::Sort, accounts).await;
+}
+
+async fn explain_jobs(plans: &mut Plans, store: &PostgresStore, crm: &Crm, session: &Session) {
+    let (jobs, scope, page) = (session.jobs(), session.scope(), Page::first(50));
+    let system = crm.system("look at plans").unwrap();
+    let across = system.scope();
+    let name = format!("AC{}", scope.tenant());
+    let accounts = store.accounts_of_carrier(across, "twilio", &name, 5);
+    plans.of("accounts of a carrier", &["telephony_accounts_name"], May::Seek, accounts).await;
+    let now = crm.now();
+    let until = now.after(std::time::Duration::from_secs(30));
+    let kinds = vec!["work".parse().unwrap(), "play".parse().unwrap(), "none".parse().unwrap()];
+    let claim = Claim { kinds, limit: 50, after: Some(scope.tenant()), now, until };
+    let indexes = ["jobs_ready", "jobs_leases", "jobs_due", "jobs_pkey", "tenants_pkey"];
+    let claimed = plans.of("claim", &indexes, May::Filter, store.claim_jobs(across, &claim)).await;
+    assert_eq!(claimed.len(), 50);
+    let leases: Vec<_> = claimed.iter().map(|job| job.lease).collect();
+    let kept = store.keep_jobs(across, &leases, now, until);
+    plans.of("keep", &["jobs_pkey"], May::Filter, kept).await;
+    let ends = [JobEnd::Done, JobEnd::Snooze(until), JobEnd::Dead("over".into())];
+    let ends = leases.iter().zip(ends.into_iter().cycle());
+    let ends: Vec<_> = ends.map(|(lease, end)| Settlement { lease: *lease, end }).collect();
+    let settled = store.settle_jobs(across, &ends, now);
+    plans.of("settle", &["jobs_pkey"], May::Filter, settled).await;
+    let due = store.due_schedules(across, now, 5);
+    plans.of("due schedules", &["schedules_due"], May::Sort, due).await;
+    plans.of("schedules", &["schedules_name_key"], May::Sort, jobs.schedules()).await;
+    let one = NewJob::new("work", &()).unwrap().unique("one");
+    let one = plans.of("enqueue", &[], May::Filter, jobs.enqueue(one)).await;
+    plans.of("job", &["jobs_pkey"], May::Seek, jobs.get(one.id)).await;
+    plans.of("jobs", &["jobs_pkey"], May::Seek, jobs.list(None, None, &page)).await;
+    let dead = Some(JobState::Dead);
+    let dead = plans.of("dead jobs", &["jobs_dead"], May::Seek, jobs.list(dead, None, &page)).await;
+    let retried = jobs.retry(dead.items[0].id);
+    plans.of("retry", &["jobs_pkey"], May::Filter, retried).await;
 }

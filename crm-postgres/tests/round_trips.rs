@@ -12,9 +12,12 @@ mod stores;
 mod support;
 mod tenants;
 
+use std::time::Duration;
+
 use crm_core::activities::store::ActivityQuery;
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity, StatsGroupBy};
 use crm_core::audit::AuditQuery;
+use crm_core::calls::{CallPatch, CallQuery, LogCall};
 use crm_core::companies::{CompanyKey, NewCompany};
 use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighbourhood};
 use crm_core::contacts::store::ContactQuery;
@@ -24,11 +27,12 @@ use crm_core::identity::{
     Arrival, CredentialKind, NewApiKey, NewUser, PasswordSignIn, Registration, SignInName,
     StandingOf,
 };
+use crm_core::jobs::{Claim, JobEnd, JobQuery, Lease, NewJob, Settlement};
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
-    IdentityStore, SearchStore, Store, TenancyStore,
+    ActivityStore, AuditStore, CallStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
+    IdentityStore, JobStore, PrivacyStore, SearchStore, Store, TelephonyStore, TenancyStore,
 };
-use crm_core::{Changes, Crm, Role};
+use crm_core::{Changes, ContactId, Crm, JobId, Role, Session, TelephonyAccountId};
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
 use support::TestDatabase;
@@ -92,6 +96,22 @@ const PREPARED_AND_SIMPLE: &str = "
     commit of one              1 1
     commit of a hundred        1 1
     create a tenant            1 1
+    call                       1 1
+    call of a provider         1 1
+    calls                      3 1
+    consents                   1 1
+    telephony accounts         1 1
+    accounts of a carrier      1 1
+    jobs                       1 1
+    job                        1 1
+    schedules                  1 1
+    log a call                 2 2
+    change a call              2 2
+    enqueue                    1 1
+    claim                      1 1
+    keep                       1 1
+    settle                     1 1
+    due schedules              1 1
 ";
 
 const COMPANY: &str = "engines";
@@ -286,8 +306,50 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         m.count("commit of a hundred", store.commit(hundred.unwrap())).await;
         let new = new_tenant(&format!("tenant{round}"));
         m.count("create a tenant", system.create_tenant(new)).await;
+        measure_calls_and_jobs(m, store, &session, ada.id).await;
     }
     meter.counts
+}
+
+async fn measure_calls_and_jobs(
+    m: &mut Meter,
+    store: &PostgresStore,
+    session: &Session,
+    contact: ContactId,
+) {
+    let crm = crm(store);
+    let system = crm.system("test").unwrap();
+    let (scope, across) = (session.scope(), system.scope());
+    let new: LogCall = serde_json::from_value(serde_json::json!({
+        "contact_id": contact, "direction": "outbound", "number": "+14255550123",
+    }))
+    .unwrap();
+    let call = session.calls().log(new.clone()).await.unwrap();
+    m.count("call", store.call(scope, call.id)).await;
+    let account = TelephonyAccountId::from_uuid(call.id.as_uuid());
+    m.count("call of a provider", store.call_of_provider(scope, account, "name")).await;
+    m.count("calls", store.calls(scope, &CallQuery { limit: 5, ..CallQuery::default() })).await;
+    m.count("consents", store.consents(scope, &[contact], false)).await;
+    m.count("telephony accounts", store.telephony_accounts(scope)).await;
+    m.count("accounts of a carrier", store.accounts_of_carrier(across, "twilio", "AC", 5)).await;
+    m.count("jobs", store.jobs(scope, &JobQuery { limit: 5, ..JobQuery::default() })).await;
+    m.count("job", store.job(scope, JobId::from_uuid(call.id.as_uuid()))).await;
+    m.count("schedules", store.schedules(scope)).await;
+    m.count("log a call", session.calls().log(new)).await;
+    let patch: CallPatch = serde_json::from_str(r#"{"note": "a note"}"#).unwrap();
+    m.count("change a call", session.calls().update(call.id, patch, None)).await;
+    let job = || NewJob::new("work", &()).unwrap();
+    m.count("enqueue", session.jobs().enqueue(job())).await;
+    let now = crm.now();
+    let until = now.after(Duration::from_secs(30));
+    let claim = Claim { kinds: vec!["work".parse().unwrap()], limit: 5, after: None, now, until };
+    let claimed = m.count("claim", store.claim_jobs(across, &claim)).await;
+    let leases: Vec<_> = claimed.iter().map(|job| job.lease).collect();
+    m.count("keep", store.keep_jobs(across, &leases, now, until)).await;
+    let done = |lease: &Lease| Settlement { lease: *lease, end: JobEnd::Done };
+    let done: Vec<Settlement> = leases.iter().map(done).collect();
+    m.count("settle", store.settle_jobs(across, &done, now)).await;
+    m.count("due schedules", store.due_schedules(across, now, 5)).await;
 }
 
 async fn measured(protocol: Protocol) -> Vec<(String, usize)> {

@@ -75,13 +75,12 @@ fn lost(what: &'static str) -> Failure {
 
 /// What others refuse says nothing of our account: it is there, or it is not.
 fn of_others(failure: Failure) -> Failure {
-    match failure.error.kind() {
-        ErrorKind::NotFound | ErrorKind::RateLimited | ErrorKind::Unavailable => failure,
-        _ => {
-            let what = "the place of the recording refuses it";
-            Failure { error: Error::unavailable(what, failure.error), ..failure }
-        }
+    use ErrorKind::{NotFound, RateLimited, Unavailable};
+    if matches!(failure.error.kind(), NotFound | RateLimited | Unavailable) {
+        return failure;
     }
+    let what = "the place of the recording refuses it";
+    Failure { error: Error::unavailable(what, failure.error), ..failure }
 }
 
 async fn piece(mut response: Response, idle: Duration) -> Result<Option<(Bytes, Response)>> {

@@ -63,22 +63,20 @@ impl Failure {
         let refusal = Refusal::read(status, body);
         let wait = retry_after(headers);
         let source = format!("HTTP {}, code {:?}", status.as_u16(), refusal.code);
-        let (error, fate) = match refusal.kind(status) {
-            ErrorKind::RateLimited => {
-                (Error::rate_limited(refusal.message(), wait.unwrap_or(A_MOMENT)), Fate::Limited)
+        let message = refusal.message();
+        let refused = |kind| (Error::new(kind, message.clone()), Fate::Refused);
+        let (error, fate) = match refusal.meaning(status) {
+            Meaning::TooMany => {
+                (Error::rate_limited(message, wait.unwrap_or(A_MOMENT)), Fate::Limited)
             }
-            ErrorKind::Unavailable => {
-                (Error::new(ErrorKind::Unavailable, refusal.message()), Fate::Unknown)
+            Meaning::Later => (Error::new(ErrorKind::Unavailable, message), Fate::Unknown),
+            Meaning::Forbidden => refused(ErrorKind::Forbidden),
+            Meaning::NotFound => refused(ErrorKind::NotFound),
+            Meaning::Conflict => refused(ErrorKind::Conflict),
+            Meaning::Invalid => {
+                let field = field_of(refusal.code);
+                (Error::invalid_field(field, "carrier_refused", message), Fate::Refused)
             }
-            ErrorKind::Invalid => {
-                let error = Error::invalid_field(
-                    field_of(refusal.code),
-                    "carrier_refused",
-                    refusal.message(),
-                );
-                (error, Fate::Refused)
-            }
-            kind => (Error::new(kind, refusal.message()), Fate::Refused),
         };
         Failure { error: error.with_source(source), fate, wait }
     }
@@ -88,6 +86,16 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         failure.error
     }
+}
+
+/// What a refusal means for the caller.
+enum Meaning {
+    TooMany,
+    Forbidden,
+    NotFound,
+    Conflict,
+    Invalid,
+    Later,
 }
 
 /// What Twilio says when it says no: `{code, message}`, or RFC 9457's `{code, title, detail}`.
@@ -111,17 +119,17 @@ impl Refusal {
         }
     }
 
-    fn kind(&self, status: StatusCode) -> ErrorKind {
+    fn meaning(&self, status: StatusCode) -> Meaning {
         match (status.as_u16(), self.code) {
-            (429, _) | (_, Some(20_429)) => ErrorKind::RateLimited,
-            (401 | 403, _) | (_, Some(20_003)) => ErrorKind::Forbidden,
-            (404 | 410, _) | (_, Some(20_404)) => ErrorKind::NotFound,
+            (429, _) | (_, Some(20_429)) => Meaning::TooMany,
+            (401 | 403, _) | (_, Some(20_003)) => Meaning::Forbidden,
+            (404 | 410, _) | (_, Some(20_404)) => Meaning::NotFound,
             // The call is not in a state for that.
-            (409, _) | (_, Some(21_220)) => ErrorKind::Conflict,
+            (409, _) | (_, Some(21_220)) => Meaning::Conflict,
             // It took Twilio too long, which says nothing of what it did.
-            (408, _) => ErrorKind::Unavailable,
-            (400..=499, _) => ErrorKind::Invalid,
-            _ => ErrorKind::Unavailable,
+            (408, _) => Meaning::Later,
+            (400..=499, _) => Meaning::Invalid,
+            _ => Meaning::Later,
         }
     }
 

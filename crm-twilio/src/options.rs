@@ -81,7 +81,7 @@ impl TwilioOptions {
 
     pub(crate) fn base(&self) -> Result<Option<Url>> {
         let Some(text) = &self.base_url else { return Ok(None) };
-        let url = Url::parse(text).ok().filter(|url| is_base(url)).ok_or_else(|| {
+        let url = Url::parse(text).ok().filter(is_base).ok_or_else(|| {
             let message = "give an `https` URL, or `http` on this machine, without a path";
             Error::invalid_field("base_url", "invalid_url", message)
         })?;

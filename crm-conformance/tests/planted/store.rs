@@ -275,7 +275,14 @@ impl Store for Planted {
                 | Write::InsertUser(_)
                 | Write::UpdateUser { .. }
                 | Write::UpdateCompany { .. }
-                | Write::InsertActivity(_) => {}
+                | Write::InsertActivity(_)
+                | Write::InsertConsent(_)
+                | Write::PutTelephonyAccount { .. }
+                | Write::PutCall { .. }
+                | Write::PutSchedule { .. }
+                | Write::RetryJob(_)
+                | Write::DiscardJob(_)
+                | Write::Nothing => {}
             }
         }
         let hides = |count: usize| match self.fault {
@@ -302,6 +309,8 @@ impl Store for Planted {
         }
     }
 }
+
+crm_core::forward_work!(for Planted, by |planted: &Planted| crm_core::Result::Ok(planted.inner.clone()));
 
 #[async_trait]
 impl TenancyStore for Planted {

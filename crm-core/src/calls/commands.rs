@@ -29,12 +29,8 @@ pub(crate) fn update_call(
     name: EventName,
 ) -> Result<Call> {
     let after = Call { version: before.version + 1, updated_at: changes.at(), ..after };
-    let name = match name {
-        EventName::CallUpdated if after.status().is_end() && !before.status().is_end() => {
-            EventName::CallEnded
-        }
-        name => name,
-    };
+    let ends = after.status().is_end() && !before.status().is_end();
+    let name = if name == EventName::CallUpdated && ends { EventName::CallEnded } else { name };
     let (old, new) = (fields_of(before)?, fields_of(&after)?);
     let changed: Map<String, Value> = new
         .into_iter()

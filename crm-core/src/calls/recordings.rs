@@ -173,10 +173,12 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
         return Err(Error::new(ErrorKind::Conflict, "the telephony account is gone"));
     };
     let audio = carrier.telephony.audio(&carrier.opened, &named.recording).await;
-    let audio = audio.map_err(|error| match error.kind() {
-        // It is told of before the file is there.
-        ErrorKind::NotFound => Error::unavailable("the recording is not there yet", error),
-        _ => error,
+    // It is told of before the file is there.
+    let audio = audio.map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            return Error::unavailable("the recording is not there yet", error);
+        }
+        error
     })?;
     let tenant = session.scope().tenant();
     let mut salt = [0; 32];

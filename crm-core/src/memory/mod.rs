@@ -10,6 +10,7 @@ mod calls;
 mod companies;
 mod contacts;
 mod events;
+mod forward;
 mod idempotency;
 mod identity;
 mod jobs;

@@ -65,6 +65,8 @@ impl Store for Faulty {
     }
 }
 
+crm_core::forward_work!(for Faulty, by |faulty: &Faulty| crm_core::Result::Ok(faulty.inner.clone()));
+
 #[async_trait]
 impl TenancyStore for Faulty {
     async fn tenant(&self, scope: &SystemScope, id: TenantId) -> Result<Option<Tenant>> {

@@ -199,7 +199,10 @@ impl OperationOutput for Audio {
     ) -> Vec<(Option<u16>, ResponseDoc)> {
         let audio = |description: &str| ResponseDoc {
             description: description.to_owned(),
-            content: [("audio/*".to_owned(), binary_media())].into_iter().collect(),
+            content: ["audio/x-wav", "audio/wav", "audio/mpeg"]
+                .map(|media| (media.to_owned(), binary_media()))
+                .into_iter()
+                .collect(),
             ..ResponseDoc::default()
         };
         let mut responses = vec![

@@ -6,6 +6,7 @@ use crm_core::access::key_scopes;
 use crm_core::activities::NewActivity;
 use crm_core::companies::NewCompany;
 use crm_core::identity::{NewApiKey, NewUser};
+use crm_core::jobs::NewJob;
 use serde_json::{Value, json};
 
 use crate::support::{Acme, Operation, Reply, Server, operations};
@@ -20,6 +21,9 @@ struct World {
     activity: String,
     user: String,
     key: String,
+    line: String,
+    call: String,
+    job: String,
 }
 
 impl World {
@@ -37,6 +41,11 @@ impl World {
             NewUser { email: "viewer@example.com".to_owned(), full_name: None, role: Role::Viewer };
         let user = acme.session.users().create(user).await.unwrap().user.id;
         let key = key(&acme, &["contacts:read"]).await.0;
+        let line = acme.line().await;
+        let call = acme.call().await.id;
+        server.pass(30).await;
+        let job = NewJob::new("test.work", &()).unwrap();
+        let job = acme.session.jobs().enqueue(job).await.unwrap().id;
         World {
             server,
             contact: contact.to_string(),
@@ -46,6 +55,9 @@ impl World {
             user: user.to_string(),
             acme,
             key,
+            line: line.to_string(),
+            call: call.to_string(),
+            job: job.to_string(),
         }
     }
 
@@ -58,6 +70,9 @@ impl World {
             "activities" => self.activity.clone(),
             "users" => self.user.clone(),
             "api-keys" => self.key.clone(),
+            "telephony" => self.line.clone(),
+            "calls" => self.call.clone(),
+            "jobs" => self.job.clone(),
             "auth" if operation.path.contains("{id}") && !token.is_empty() => {
                 let me = self.server.get("/auth/me", token).await.json();
                 me["session"]["id"].as_str().unwrap_or(&self.contact).to_owned()

@@ -12,6 +12,7 @@ mod activities;
 mod api_keys;
 mod audit;
 mod authorization;
+mod calls;
 mod companies;
 mod contacts;
 mod document;

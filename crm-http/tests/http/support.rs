@@ -7,17 +7,23 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use crm_conformance::TestClock;
+use crm_core::calls::{Call, StartCall};
 use crm_core::contacts::NewContact;
 use crm_core::identity::NewUser;
 use crm_core::memory::MemoryStore;
 use crm_core::ports::Store;
+use crm_core::privacy::{NewConsent, Purpose};
+use crm_core::telephony::{CarrierSecrets, NewTelephonyAccount, Simulator};
 use crm_core::tenancy::NewTenant;
-use crm_core::{Crm, Role, Session, Timestamp};
+use crm_core::{Crm, Role, Session, TelephonyAccountId, Timestamp};
 use crm_http::{Config, router};
+use crm_twilio::{Twilio, TwilioOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 pub(crate) const PASSWORD: &str = "seven lanterns by the quay";
+
+pub(crate) const PUBLIC_URL: &str = "https://crm.example";
 
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(crm_http::document);
 
@@ -85,8 +91,15 @@ impl Server {
         let start: Timestamp = "2026-03-01T09:30:00Z".parse().unwrap();
         // Later at each look, so that what is sorted by time has an order.
         let clock = TestClock::at(start).stepping(1);
-        let crm = Crm::builder(store).clock(clock.clone()).build().unwrap();
+        let crm = Crm::builder(store)
+            .clock(clock.clone())
+            .telephony(Twilio::new(TwilioOptions::default()).unwrap())
+            .telephony(Simulator::new(clock.clone()))
+            .public_url(PUBLIC_URL)
+            .build()
+            .unwrap();
         let mut config = Config::default();
+        config.public_url = Some(PUBLIC_URL.to_owned());
         config.per_caller = None;
         config.per_address = None;
         Server { crm: crm.clone(), clock, router: router(crm, config) }
@@ -117,12 +130,26 @@ impl Server {
         reply["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// Lets time pass, second by second, while the jobs are run.
+    pub(crate) async fn pass(&self, seconds: u32) {
+        let worker = self.crm.worker();
+        worker.run_due().await.unwrap();
+        for _ in 0..seconds {
+            self.clock.advance_micros(1_000_000);
+            worker.run_due().await.unwrap();
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
         self.send("GET", path, token, &[], Body::empty()).await
     }
 
     pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
         self.with("POST", path, token, &[], body).await
+    }
+
+    pub(crate) async fn post_empty(&self, path: &str, token: &str) -> Reply {
+        self.send("POST", path, token, &[], Body::empty()).await
     }
 
     pub(crate) async fn patch(&self, path: &str, token: &str, body: &Value) -> Reply {
@@ -181,6 +208,33 @@ impl Acme {
     pub(crate) async fn contact(&self, name: &str) -> crm_core::contacts::Contact {
         let new = NewContact::named(name, "Test").email(format!("{name}@example.com"));
         self.session.contacts().create(new).await.unwrap()
+    }
+}
+
+impl Acme {
+    /// An account with the simulated carrier.
+    pub(crate) async fn line(&self) -> TelephonyAccountId {
+        let secrets =
+            CarrierSecrets { auth_tokens: vec!["a token".into()], ..CarrierSecrets::default() };
+        let new = NewTelephonyAccount {
+            provider: "simulator".to_owned(),
+            name: "line".to_owned(),
+            secrets,
+            numbers: vec!["+14255550100".to_owned()],
+            connect_to: None,
+            greeting: None,
+            options: std::collections::BTreeMap::default(),
+        };
+        self.session.telephony().create(new).await.unwrap().id
+    }
+
+    /// A recorded call, begun; it takes an account.
+    pub(crate) async fn call(&self) -> Call {
+        let new = NewContact::named("Grace", "Caller").phone("+14255550123");
+        let grace = self.session.contacts().create(new).await.unwrap().id;
+        let consent = NewConsent { purpose: Purpose::Recording, granted: true, source: None };
+        self.session.privacy().record_consent(grace, consent).await.unwrap();
+        self.session.calls().start(StartCall::to(grace).recorded()).await.unwrap()
     }
 }
 

@@ -3,8 +3,10 @@
 use axum::body::Body;
 use crm_core::Role;
 use crm_core::activities::NewActivity;
+use crm_core::calls::LogCall;
 use crm_core::companies::NewCompany;
 use crm_core::identity::NewApiKey;
+use crm_core::jobs::NewJob;
 use serde_json::json;
 
 use crate::support::{Acme, Reply, Server, operations};
@@ -32,6 +34,17 @@ async fn records(acme: &Acme) -> Vec<(&'static str, String)> {
         };
         key = acme.session.api_keys().create(new).await.unwrap().api_key.id.to_string();
     }
+    let line = acme.line().await;
+    let mut call = String::new();
+    let mut job = String::new();
+    for _ in 0..2 {
+        let new: LogCall =
+            serde_json::from_value(json!({ "contact_id": contact, "direction": "outbound" }))
+                .unwrap();
+        call = acme.session.calls().log(new).await.unwrap().id.to_string();
+        let new = NewJob::new("test.work", &()).unwrap();
+        job = acme.session.jobs().enqueue(new).await.unwrap().id.to_string();
+    }
     let users = acme.session.users().list(&crm_core::Page::default()).await.unwrap();
     vec![
         ("contacts", contact.to_string()),
@@ -39,6 +52,9 @@ async fn records(acme: &Acme) -> Vec<(&'static str, String)> {
         ("activities", activity.to_string()),
         ("users", users.items[0].id.to_string()),
         ("api-keys", key),
+        ("telephony", line.to_string()),
+        ("calls", call),
+        ("jobs", job),
     ]
 }
 
@@ -93,7 +109,7 @@ async fn in_the_path() {
         alike(&none, &missing, operation.id());
         asked += 1;
     }
-    assert!(asked >= 13, "{asked}");
+    assert!(asked >= 24, "{asked}");
 }
 
 #[tokio::test]
@@ -124,7 +140,7 @@ async fn in_a_filter() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 7);
+    assert_eq!(asked, 9);
 }
 
 #[tokio::test]
@@ -140,10 +156,14 @@ async fn in_the_body() {
         ("patch", contact.as_str(), "company_id", "companies"),
         ("patch", contact.as_str(), "owner_id", "users"),
         ("post", "/activities", "contact_id", "contacts"),
+        ("post", "/calls", "contact_id", "contacts"),
+        ("post", "/calls/log", "contact_id", "contacts"),
     ] {
         let body = |id: &str| {
             let mut body = match path {
                 "/activities" => json!({ "kind": "note" }),
+                "/calls" => json!({}),
+                "/calls/log" => json!({ "direction": "inbound" }),
                 _ => json!({ "first_name": "Ada" }),
             };
             body[field] = json!(id);
@@ -177,5 +197,5 @@ async fn in_a_cursor() {
         assert_eq!(theirs, None, "{}", operation.id());
         asked += 1;
     }
-    assert_eq!(asked, 7);
+    assert_eq!(asked, 9);
 }

@@ -11,7 +11,7 @@ use crate::shell::Shell;
 fn nothing_needs_to_be_said() {
     let shell = Shell::new();
     let server = Server::start(&shell, &[]);
-    assert_eq!(shell.files(), ["crm.db", "crm.keys.toml", "stderr"]);
+    assert_eq!(shell.files(), ["crm.db", "crm.keys.toml", "crm.recordings", "stderr"]);
     let live = server.get("/health/live");
     assert_eq!((live.status, live.json()["status"].as_str()), (200, Some("ok")));
     let ready = server.get("/health/ready");
