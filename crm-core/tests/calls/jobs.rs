@@ -427,3 +427,36 @@ async fn a_job_that_was_held_up_beyond_its_lease_is_tried_again() {
     assert_eq!(tries.load(Ordering::SeqCst), 2);
     assert!(world.jobs().await.is_empty());
 }
+
+#[tokio::test]
+async fn while_the_store_is_away_it_is_asked_now_and_then() {
+    let world = World::new().await;
+    let time = Time::of(&world.clock);
+    let (store, runs) = (world.store.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&runs);
+    let worker = world.worker().drain_for(10 * SECOND).handle("test", move |_| {
+        store.away.store(true, Ordering::SeqCst);
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Next::Done) }
+    });
+    world.session.jobs().enqueue(job("test", 1)).await.unwrap();
+    run(&time, &[&worker], async {
+        time.pass(10 * SECOND).await;
+        // Settlements, looks and schedules: each a little more than ten times.
+        let asked = world.store.asked.load(Ordering::SeqCst);
+        assert!((20..=45).contains(&asked), "asked {asked} times in 10 s");
+        world.store.away.store(false, Ordering::SeqCst);
+        time.pass(2 * SECOND).await;
+        assert!(world.jobs().await.is_empty());
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        // A worker that shall stop does not wait for it for ever.
+        world.session.jobs().enqueue(job("test", 2)).await.unwrap();
+        time.pass(SECOND).await;
+    })
+    .await;
+    world.store.away.store(false, Ordering::SeqCst);
+    assert_eq!(only_job(&world).await.state, JobState::Running);
+    world.clock.advance(30 * SECOND);
+    assert_eq!(worker.run_due().await.map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+}
