@@ -79,6 +79,11 @@ impl AtWork {
         })
     }
 
+    /// Counts the claims of the job, from 1.
+    pub(crate) fn claim(&self) -> i64 {
+        self.claimed.lease.token
+    }
+
     /// The CRM.
     pub fn crm(&self) -> &Crm {
         &self.crm
