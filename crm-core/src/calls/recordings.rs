@@ -148,11 +148,19 @@ fn without_recordings(
     Ok((after != *before).then_some(after))
 }
 
-fn blob_of(session: &Session, named: &NamedRecording) -> Result<BlobKey> {
+/// Where a recording is kept that was fetched under this claim of its job. Each claim has a place of its own:
+/// a fetch that has lost its lease may still write, and must not write over what was kept since.
+fn blob_of(session: &Session, named: &NamedRecording, claim: i64) -> Result<BlobKey> {
     let tenant = session.scope().tenant().to_string();
     let digest = Digest::of(named.recording.as_bytes());
     let name: String = digest.as_bytes().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let name = format!("{name}-{claim}");
     BlobKey::new(&["recordings", &tenant, &named.call_id.to_string(), &name])
+}
+
+/// The claim under which the file was fetched.
+fn claim_of(kept: &KeptRecording) -> i64 {
+    kept.blob.rsplit_once('-').and_then(|(_, claim)| claim.parse().ok()).unwrap_or(1)
 }
 
 /// Fetches a recording from the carrier, piece by piece, and keeps it sealed.
@@ -186,7 +194,7 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
     let (name, key) = core.key_ring.stream_key(tenant, PURPOSE, &salt)?;
     let sealed_by = SealedBy { key: name.to_owned(), salt };
     let (stream, result) = measured(audio.stream, audio.bytes);
-    let blob = blob_of(&session, &named)?;
+    let blob = blob_of(&session, &named, job.claim())?;
     core.blobs.put(&blob, seal(stream, key)).await?;
     let (bytes, digest) =
         result.result().ok_or_else(|| Error::internal("the blobs took a part of the stream"))?;
@@ -237,7 +245,11 @@ pub(crate) async fn remove(job: AtWork) -> Result<Next> {
     let named: NamedRecording = job.payload()?;
     let session = job.session();
     let call = load(&session, named.call_id).await?;
-    session.core().blobs.delete(&blob_of(&session, &named)?).await?;
+    let own = call.recordings.iter().find(|own| own.provider_recording_id == named.recording);
+    // Claims before it may have left a file behind.
+    for claim in 1..=own.and_then(|own| own.kept.as_ref()).map_or(0, claim_of) {
+        session.core().blobs.delete(&blob_of(&session, &named, claim)?).await?;
+    }
     match carrier_of(&session, &call).await? {
         Some(carrier) => {
             carrier.telephony.delete_recording(&carrier.opened, &named.recording).await?;

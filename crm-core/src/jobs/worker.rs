@@ -79,6 +79,11 @@ impl AtWork {
         })
     }
 
+    /// Counts the claims of the job, from 1.
+    pub(crate) fn claim(&self) -> i64 {
+        self.claimed.lease.token
+    }
+
     /// The CRM.
     pub fn crm(&self) -> &Crm {
         &self.crm
@@ -153,6 +158,7 @@ enum Event {
     Finished(Lease, Option<JobEnd>),
     Claimed(usize, Result<Vec<ClaimedJob>>),
     Settled(Vec<Settlement>, Result<()>),
+    SettleAgain,
     Kept(Vec<Lease>, Result<Vec<Lease>>),
     ChoresDone,
     /// It is time to look for jobs.
@@ -178,6 +184,8 @@ struct State {
     more: bool,
     looking: bool,
     stopping: bool,
+    /// The time that jobs had to finish is over.
+    drained: bool,
     pause: Duration,
     last_tenant: Option<TenantId>,
 }
@@ -270,13 +278,18 @@ impl Worker {
                     state.claiming = false;
                     self.take_up(&mut state, &events, limit, claimed);
                 }
-                Event::Settled(settlements, result) => {
+                Event::Settled(_, Ok(())) => state.settling = false,
+                Event::Settled(settlements, Err(error)) if state.drained => {
+                    let jobs = settlements.len();
+                    tracing::error!(%error, jobs, "what became of jobs is lost; their leases run out");
                     state.settling = false;
-                    if let Err(error) = result {
-                        tracing::warn!(%error, "what became of jobs cannot be kept; once more");
-                        state.unsettled.extend(settlements);
-                    }
                 }
+                Event::Settled(settlements, Err(error)) => {
+                    tracing::warn!(%error, "what became of jobs cannot be kept; once more");
+                    state.unsettled.extend(settlements);
+                    events.push(after(LONGEST_PAUSE, Event::SettleAgain));
+                }
+                Event::SettleAgain => state.settling = false,
                 Event::Kept(asked, kept) => match kept {
                     Ok(kept) => state.abort_lost(&asked, &kept),
                     Err(error) => tracing::warn!(%error, "leases cannot be prolonged"),
@@ -295,7 +308,11 @@ impl Worker {
                     events.push(after(BEAT, Event::Beat));
                     let leases = state.leases();
                     if !leases.is_empty() {
-                        events.push(self.keep(leases).boxed());
+                        let kept = async move {
+                            let kept = self.keep(&leases).await;
+                            Event::Kept(leases, kept)
+                        };
+                        events.push(kept.boxed());
                     }
                 }
                 Event::Chores => {
@@ -309,7 +326,10 @@ impl Worker {
                     self.release(&mut state, waiting);
                     events.push(after(self.drain, Event::Drained));
                 }
-                Event::Drained => state.running.values().for_each(|job| job.abort.abort()),
+                Event::Drained => {
+                    state.drained = true;
+                    state.running.values().for_each(|job| job.abort.abort());
+                }
             }
             if !state.settling && !state.unsettled.is_empty() {
                 state.settling = true;
@@ -456,15 +476,10 @@ impl Worker {
         self.crm.core().store.claim_jobs(&self.scope()?, &claim).await
     }
 
-    async fn keep(&self, leases: Vec<Lease>) -> Event {
+    /// Prolongs leases, and says which of them are good.
+    async fn keep(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
         let now = self.now();
-        let kept = match self.scope() {
-            Ok(scope) => {
-                self.crm.core().store.keep_jobs(&scope, &leases, now, now.after(LEASE)).await
-            }
-            Err(error) => Err(error),
-        };
-        Event::Kept(leases, kept)
+        self.crm.core().store.keep_jobs(&self.scope()?, leases, now, now.after(LEASE)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Event {
@@ -501,19 +516,26 @@ impl Worker {
         let (end, word) = match result {
             Ok(Next::Done) => (JobEnd::Done, "done"),
             Ok(Next::Later(pause)) => (JobEnd::Snooze(self.now().after(pause)), "later"),
-            Err(error) => self.end_of(&claimed.job, &error),
+            Err(error) => {
+                let hopeless = is_hopeless(&error) && self.holds(lease).await;
+                self.end_of(&claimed.job, &error, hopeless)
+            }
         };
         metrics::counter!("crm_jobs_total", "kind" => kind.to_string(), "end" => word).increment(1);
         (lease, Some(end))
     }
 
-    fn end_of(&self, job: &Job, error: &Error) -> (JobEnd, &'static str) {
+    /// Whether the lease is good. What a try failed with that has lost it says nothing of the job: its
+    /// commits are refused.
+    async fn holds(&self, lease: Lease) -> bool {
+        self.keep(&[lease]).await.is_ok_and(|kept| kept.contains(&lease))
+    }
+
+    fn end_of(&self, job: &Job, error: &Error, hopeless: bool) -> (JobEnd, &'static str) {
         let message: String =
             format!("{}: {}", error.code(), error.message()).chars().take(MAX_FAILURE).collect();
         let (kind, id, request_id) = (job.kind.as_str(), job.id, job.request_id.as_str());
-        let hopeless = error.kind().is_callers() && !error.is_retryable();
-        let stale = error.kind() == ErrorKind::VersionConflict;
-        if job.attempts >= job.max_attempts || (hopeless && !stale) {
+        if job.attempts >= job.max_attempts || hopeless {
             tracing::error!(kind, %id, request_id, ?error, "a job is given up");
             return (JobEnd::Dead(message), "dead");
         }
@@ -576,6 +598,12 @@ impl Worker {
     fn scope(&self) -> Result<SystemScope> {
         Ok(SystemScope::new("run jobs", self.crm.new_request_id()?))
     }
+}
+
+/// Whether another try would fail in the same way.
+fn is_hopeless(error: &Error) -> bool {
+    let stale = error.kind() == ErrorKind::VersionConflict;
+    error.kind().is_callers() && !error.is_retryable() && !stale
 }
 
 impl State {

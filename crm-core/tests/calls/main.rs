@@ -11,10 +11,14 @@
 mod carrier;
 #[path = "../common/clock.rs"]
 mod clock;
+#[path = "../common/faulty.rs"]
+mod faulty;
+mod jobs;
 mod orders;
 mod placing;
 mod recordings;
 mod replays;
+mod time;
 
 use std::time::Duration;
 
@@ -24,10 +28,10 @@ use crm_core::calls::{Call, CallStatus, Progress, StartCall};
 use crm_core::contacts::{Contact, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
 use crm_core::jobs::{Job, Worker};
-use crm_core::memory::MemoryStore;
-use crm_core::telephony::{CarrierSecrets, NewTelephonyAccount, TelephonyAccount, WebhookRequest};
+use crm_core::telephony::{CarrierSecrets, NewTelephonyAccount, WebhookRequest};
 use crm_core::tenancy::{NewTenant, Tenant};
 use crm_core::{CallId, Crm, CrmBuilder, KeyRing, Page, Region, Session, Timestamp};
+use faulty::Faulty;
 use serde_json::json;
 
 const LINE: &str = "+14255550100";
@@ -37,20 +41,19 @@ const ADA: &str = "+14255550123";
 struct World {
     clock: TestClock,
     carrier: Carrier,
-    store: MemoryStore,
+    store: Faulty,
     crm: Crm,
     tenant: Tenant,
     session: Session,
-    account: TelephonyAccount,
     ada: Contact,
 }
 
 /// Every CRM of a test has the same keys, as the processes of a host do.
-fn crm_over(store: &MemoryStore, clock: &TestClock, carrier: &Carrier) -> Crm {
+fn crm_over(store: &Faulty, clock: &TestClock, carrier: &Carrier) -> Crm {
     builder_over(store, clock, carrier).build().unwrap()
 }
 
-fn builder_over(store: &MemoryStore, clock: &TestClock, carrier: &Carrier) -> CrmBuilder {
+fn builder_over(store: &Faulty, clock: &TestClock, carrier: &Carrier) -> CrmBuilder {
     Crm::builder(store.clone())
         .clock(clock.clone())
         .telephony(carrier.clone())
@@ -81,14 +84,13 @@ async fn new_tenant(crm: &Crm, name: &str) -> (Tenant, Session) {
 
 impl World {
     async fn new() -> Self {
-        let (store, clock, carrier) =
-            (MemoryStore::default(), TestClock::default(), Carrier::default());
+        let (store, clock, carrier) = (Faulty::default(), TestClock::default(), Carrier::default());
         let crm = crm_over(&store, &clock, &carrier);
         let (tenant, session) = new_tenant(&crm, "acme").await;
-        let account = session.telephony().create(account("open sesame", LINE)).await.unwrap();
+        session.telephony().create(account("open sesame", LINE)).await.unwrap();
         let ada = NewContact::named("Ada", "Lovelace").phone(ADA);
         let ada = session.contacts().create(ada).await.unwrap();
-        World { clock, carrier, store, crm, tenant, session, account, ada }
+        World { clock, carrier, store, crm, tenant, session, ada }
     }
 
     async fn start(&self) -> Call {

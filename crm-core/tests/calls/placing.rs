@@ -175,6 +175,18 @@ async fn who_refused_calls_is_not_called() {
 }
 
 #[tokio::test]
+async fn nobody_is_called_while_it_cannot_be_looked_up_who_refused() {
+    let world = World::new().await;
+    let away = |away| world.store.away.store(away, std::sync::atomic::Ordering::SeqCst);
+    away(true);
+    let failed = world.session.calls().start(StartCall::to(world.ada.id)).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Unavailable);
+    away(false);
+    assert!(world.jobs().await.is_empty());
+    assert!(calls_of(&world.session).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_refusal_after_the_call_was_asked_for_still_counts() {
     let world = World::new().await;
     let call = world.start().await;

@@ -13,6 +13,7 @@ use crm_core::ports::{BlobKey, Blobs, ByteStream, MemoryBlobs};
 use crm_core::privacy::{NewConsent, Purpose};
 use crm_core::telephony::CarrierRecording;
 use crm_core::{ErrorKind, Principal, Result, Role, UserId};
+use futures::channel::oneshot;
 use futures::{TryStreamExt as _, stream};
 
 use super::carrier::Audio;
@@ -40,12 +41,17 @@ struct Tampering {
     keys: Vec<BlobKey>,
     /// This byte of every blob comes altered.
     altered: Option<u64>,
-    deleted: usize,
+    /// The next blob is kept when this comes.
+    held_up: Option<oneshot::Receiver<()>>,
 }
 
 #[async_trait]
 impl Blobs for Shelf {
     async fn put(&self, key: &BlobKey, bytes: ByteStream) -> Result<()> {
+        let held_up = self.1.lock().unwrap().held_up.take();
+        if let Some(held_up) = held_up {
+            held_up.await.unwrap();
+        }
         self.0.put(key, bytes).await?;
         self.1.lock().unwrap().keys.push(key.clone());
         Ok(())
@@ -64,7 +70,6 @@ impl Blobs for Shelf {
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<()> {
-        self.1.lock().unwrap().deleted += 1;
         self.0.delete(key).await
     }
 
@@ -117,6 +122,14 @@ async fn heard(world: &World, call: &Call, range: Range<u64>) -> Result<Vec<u8>>
 
 fn is_not_found<T: std::fmt::Debug>(result: Result<T>) {
     assert_eq!(result.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+async fn nothing_is_left(shelf: &Shelf) {
+    let keys = shelf.1.lock().unwrap().keys.clone();
+    assert!(!keys.is_empty());
+    for key in keys {
+        is_not_found(shelf.0.get(&key, 0..1).await.map(drop));
+    }
 }
 
 #[tokio::test]
@@ -178,6 +191,31 @@ async fn what_comes_late_or_in_pieces_is_fetched_again() {
         assert_eq!(world.carrier.desk().audio_asked, 2);
         assert_eq!(heard(&world, &call, 0..u64::MAX).await.unwrap(), AUDIO);
     }
+}
+
+#[tokio::test]
+async fn a_fetch_that_has_lost_its_lease_spoils_nothing() {
+    let (world, shelf, call) = recorded_world().await;
+    world.carrier.desk().audio.extend([Audio::Whole(&AUDIO), Audio::Whole(&AUDIO)]);
+    told_of_recording(&world, &call, RecordingStatus::Completed).await;
+    let (go_on, held_up) = oneshot::channel();
+    shelf.1.lock().unwrap().held_up = Some(held_up);
+    // For it, every lease has run out.
+    let ahead = TestClock::default();
+    ahead.advance(Duration::from_secs(60 * 60));
+    let other = builder_over(&world.store, &ahead, &world.carrier).blobs(shelf.clone());
+    let other = other.build().unwrap().worker();
+    let overtaken = async {
+        other.run_due().await.unwrap();
+        go_on.send(()).unwrap();
+    };
+    futures::join!(world.work(), overtaken);
+    assert_eq!(world.carrier.desk().audio_asked, 2);
+    assert_eq!(heard(&world, &call, 0..u64::MAX).await.unwrap(), AUDIO);
+    assert_eq!(shelf.1.lock().unwrap().keys.len(), 2);
+    world.session.calls().delete_recording(call.id).await.unwrap();
+    world.work().await;
+    nothing_is_left(&shelf).await;
 }
 
 #[tokio::test]
@@ -245,8 +283,7 @@ async fn a_deleted_recording_is_gone_here_and_at_the_carrier() {
     is_not_found(world.session.calls().delete_recording(call.id).await);
     world.work().await;
     assert_eq!(world.carrier.desk().deleted, ["RE1"]);
-    let key = shelf.1.lock().unwrap().keys[0].clone();
-    is_not_found(shelf.0.get(&key, 0..1).await.map(drop));
+    nothing_is_left(&shelf).await;
     assert_eq!(world.events(call.id).await.last(), Some(&"recording.deleted"));
     // Being told of it again does not bring it back.
     world.carrier.desk().audio.push_back(Audio::Whole(&AUDIO));
@@ -267,7 +304,7 @@ async fn a_recording_whose_time_is_over_is_deleted_everywhere() {
     world.work_after(1).await;
     is_not_found(world.session.calls().recording(call.id).await);
     assert_eq!(world.carrier.desk().deleted, ["RE1"]);
-    assert_eq!(shelf.1.lock().unwrap().deleted, 1);
+    nothing_is_left(&shelf).await;
     assert!(world.jobs().await.is_empty());
 }
 

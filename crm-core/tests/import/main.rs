@@ -17,6 +17,7 @@ mod exporting;
 mod faults;
 mod real_files;
 mod report;
+#[path = "../common/faulty.rs"]
 mod store;
 mod updates;
 

@@ -1,7 +1,8 @@
-//! The store in memory with faults: commits that take a while, commits that fail.
+//! The store in memory with faults: commits that take a while, commits that fail, no answer about jobs and calls.
+#![allow(dead_code, reason = "each test has the faults that it needs")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use crm_core::activities::store::ActivityQuery;
@@ -32,6 +33,9 @@ pub(crate) struct Faulty {
     /// Commits until one fails; 0 is never.
     until_failure: Arc<AtomicUsize>,
     slow: bool,
+    /// Whether nothing is answered of jobs, calls and consents, and how often it was asked meanwhile.
+    pub(crate) away: Arc<AtomicBool>,
+    pub(crate) asked: Arc<AtomicUsize>,
 }
 
 impl Faulty {
@@ -43,6 +47,14 @@ impl Faulty {
     /// Lets the commit after `good` more ones fail, and that one only.
     pub(crate) fn fail_after(&self, good: usize) {
         self.until_failure.store(good + 1, Ordering::SeqCst);
+    }
+
+    fn work(&self) -> Result<MemoryStore> {
+        if self.away.load(Ordering::SeqCst) {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::unavailable("the database is away", "planted"));
+        }
+        Ok(self.inner.clone())
     }
 }
 
@@ -65,7 +77,7 @@ impl Store for Faulty {
     }
 }
 
-crm_core::forward_work!(for Faulty, by |faulty: &Faulty| crm_core::Result::Ok(faulty.inner.clone()));
+crm_core::forward_work!(for Faulty, by Faulty::work);
 
 #[async_trait]
 impl TenancyStore for Faulty {
