@@ -70,7 +70,7 @@ const CAUGHT_BY: &[(&str, Fault)] = &[
     ("a_dropped_commit_is_whole_or_absent", Fault::StopsWhenDropped),
     ("references_stay_in_the_tenant", Fault::SwallowsMissing),
     ("jobs_are_enqueued_with_their_cause", Fault::LosesJobs),
-    ("unique_jobs_wait_once", Fault::SettlesNothing),
+    ("unique_jobs_wait_once", Fault::LosesJobs),
     ("a_lost_lease_commits_nothing", Fault::SwallowsLostLeases),
     ("a_job_ends_with_its_effect", Fault::SwallowsLostLeases),
     ("a_job_is_claimed_once", Fault::ClaimsTwice),
