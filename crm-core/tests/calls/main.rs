@@ -76,7 +76,7 @@ fn account(word: &str, number: &str) -> NewTelephonyAccount {
 
 async fn new_tenant(crm: &Crm, name: &str) -> (Tenant, Session) {
     let system = crm.system("a test").unwrap();
-    let new = NewTenant::new(name, &format!("owner@{name}.example"), Region::US);
+    let new = NewTenant::new(name, format!("owner@{name}.example"), Region::US);
     let (tenant, owner) = system.create_tenant(new).await.unwrap();
     let session = crm.session(tenant.principal(&owner)).await.unwrap();
     (tenant, session)
