@@ -81,7 +81,7 @@ async fn kill_workers(rounds: u64, jobs: u64) {
         let mut child = child("child_works", &database, round);
         wait_for_line(&mut child, "working");
         // The moment is what is tested; nothing is waited for.
-        std::thread::sleep(Duration::from_micros(random.below(400_000) as u64));
+        std::thread::sleep(Duration::from_micros(random.below(400_000)));
         child.kill().unwrap();
         child.wait().unwrap();
     }

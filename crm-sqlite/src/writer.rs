@@ -51,7 +51,7 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T, Refused> + Send> Task for Work<
         let Work { made, answer, .. } = *self;
         let made = made.ok_or_else(|| Error::internal("the writer has made nothing"));
         // Who has gone has given up the answer, not the work.
-        let _ = answer.send(result.and_then(|()| made));
+        let _ = answer.send(result.and(made));
     }
 }
 

@@ -70,7 +70,7 @@ async fn hear(
         Part::Nothing => return Ok(Audio::Nothing(file.bytes)),
     };
     let stream = calls.hear(&file, range.clone()).await?;
-    Ok(Audio::Bytes { file, range, status, stream })
+    Ok(Audio::Bytes { file: Box::new(file), range, status, stream })
 }
 
 async fn delete(
@@ -145,7 +145,7 @@ impl OperationInput for WantedRange {
 /// Audio, or a part of it.
 enum Audio {
     Bytes {
-        file: RecordingFile,
+        file: Box<RecordingFile>,
         range: Range<u64>,
         status: StatusCode,
         stream: ByteStream,
