@@ -1,6 +1,7 @@
 //! The jobs of calls: they ask the carrier for what a commit has decided.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -176,12 +177,15 @@ async fn place(job: AtWork) -> Result<Next> {
         return give_up(&job, call_id, "no_account", "the telephony account is gone").await;
     };
     // From here on a crash leaves a call that the carrier may have, and that is not asked for again.
-    let handed = change(&step, call_id, EventName::CallUpdated, |before, _| {
+    // Only who has written that asks: it may have been another worker, where this one's lease is lost.
+    let handed_over = AtomicBool::new(false);
+    change(&step, call_id, EventName::CallUpdated, |before, _| {
         let waits = before.placement == Placement::Waiting && !before.status().is_end();
+        handed_over.store(waits, Ordering::Relaxed);
         Ok(waits.then(|| Call { placement: Placement::Unknown, ..before.clone() }))
     })
     .await?;
-    if handed.placement != Placement::Unknown {
+    if !handed_over.into_inner() {
         return Ok(Next::Done);
     }
     let callback = callback(&step.core().public_url, step.scope().tenant(), &call);

@@ -141,7 +141,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     ///
-    /// `forbidden`; `invalid` for an expression that is none, a name that is not 1 to 100 characters, or a kind of the
+    /// `forbidden`; `invalid` for an expression that is none, a name that is not one line of 1 to 100 characters, or a kind of the
     /// CRM's own; `conflict` with the hundredth and first schedule; `unavailable` or `internal` from the store.
     pub async fn schedule(
         &self,
@@ -155,8 +155,11 @@ impl Jobs<'_> {
             let new = NewJob::new(kind, payload)?;
             must_be_the_hosts(&new.kind)?;
             new.check().map_err(Error::invalid)?;
-            if name.trim().is_empty() || name.chars().nth(100).is_some() {
-                let message = "the name of a schedule has 1 to 100 characters";
+            if name.trim().is_empty()
+                || name.chars().nth(100).is_some()
+                || name.chars().any(char::is_control)
+            {
+                let message = "the name of a schedule is one line of 1 to 100 characters";
                 return Err(Error::invalid_field("name", "invalid_name", message));
             }
             let known = self.session.store().schedules(permit.scope()).await?;

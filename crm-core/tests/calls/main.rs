@@ -19,6 +19,7 @@ mod placing;
 mod recordings;
 mod replays;
 mod time;
+mod two_workers;
 
 use std::time::Duration;
 
