@@ -49,7 +49,10 @@ async fn a_call_and_its_entry_go_on_together() {
     assert_eq!(refused.fields()[0].field, "name");
     other.telephony().create(account("AC1")).await.unwrap();
     other.telephony().create(account("AC2")).await.unwrap();
-    assert_eq!(store.telephony_accounts(session.scope()).await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(
+        store.telephony_accounts(session.scope()).await.unwrap(),
+        std::slice::from_ref(&kept)
+    );
     let system = crm.system("test").unwrap();
     let of_carrier =
         store.accounts_of_carrier(system.scope(), "simulator", "AC1", 9).await.unwrap();

@@ -68,7 +68,8 @@ async fn a_worker_that_was_paused_does_not_ask_again() {
         .build()
         .unwrap();
     slow.worker().run_due().await.unwrap();
-    assert_eq!(world.carrier.desk().started.len(), 1, "{:?}", world.call(call.id).await.placement);
+    let placement = world.call(call.id).await.placement;
+    assert_eq!(world.carrier.desk().started.len(), 1, "{placement:?}");
 }
 
 #[tokio::test]
