@@ -391,11 +391,14 @@ async fn seek(
         let store = step.store();
         let known = store.call_of_provider(step.scope(), carrier.account.id, &found.id).await?;
         if known.is_none() {
-            let call = change(step, call.id, EventName::CallUpdated, |before, _| {
+            let adopted = change(step, call.id, EventName::CallUpdated, |before, _| {
                 Ok(joined(before, &found))
-            })
-            .await?;
-            hang_up_if_wanted(step, &call).await?;
+            });
+            match adopted.await {
+                // Another call that was lost has taken it meanwhile.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                adopted => hang_up_if_wanted(step, &adopted?).await?,
+            }
             return Ok(Next::Later(RECONCILE_AFTER / 3));
         }
     }

@@ -471,7 +471,8 @@ impl From<&Call> for CallView {
             duration_seconds: progress.duration_seconds,
             answered_by: progress.answered_by,
             price: progress.price.clone(),
-            failure: progress.failure.clone(),
+            // What was told of a failure before the call was completed after all is no failure.
+            failure: progress.failure.clone().filter(|_| call.status() != CallStatus::Completed),
             recording_consent: call.consent,
             has_recording: heard.is_some(),
             recording_expires_at: heard.and_then(|kept| kept.expires_at),

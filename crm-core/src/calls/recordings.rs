@@ -98,12 +98,12 @@ impl Calls<'_> {
             .await
     }
 
-    /// Deletes the recordings of a call. They cannot be heard from then on; the files, here and at the
-    /// carrier, are deleted by jobs.
+    /// Deletes the recordings of a call, also those that are not fetched yet. They cannot be heard from then
+    /// on; the files, here and at the carrier, are deleted by jobs.
     ///
     /// # Errors
     ///
-    /// `forbidden`; `not_found` when there is no such call, or no recording of it that can be heard;
+    /// `forbidden`; `not_found` when there is no such call, or no recording of it that is not deleted;
     /// `unavailable` or `internal` from the store.
     pub async fn delete_recording(&self, id: CallId) -> Result<Call> {
         let attempt = || async {
@@ -127,8 +127,8 @@ impl Calls<'_> {
 /// What the keys of recordings are derived for.
 const PURPOSE: &str = "recording";
 
-/// The call after those of its recordings that can be heard and are `meant` were deleted; `None` where
-/// there is none.
+/// The call after those of its recordings that are `meant` were deleted, also one that is not fetched yet;
+/// `None` where there is none.
 fn without_recordings(
     session: &Session,
     before: &Call,
@@ -138,7 +138,7 @@ fn without_recordings(
     let mut after = before.clone();
     let at = changes.at();
     for recording in &mut after.recordings {
-        if recording.heard().is_some() && meant(&recording.provider_recording_id) {
+        if recording.deleted_at.is_none() && meant(&recording.provider_recording_id) {
             recording.deleted_at = Some(at);
             let recording = recording.provider_recording_id.clone();
             let named = NamedRecording { call_id: before.id, recording };

@@ -311,13 +311,13 @@ impl Calls<'_> {
             let look = self.session.store().call(self.session.scope(), id);
             let (_permit, before) =
                 self.session.authorize_on::<PlaceCalls, _>("call", look).await?;
-            if before.status().is_end() || before.hang_up_at.is_some() {
+            if before.status().is_end() {
                 return Ok(before);
             }
             let mut changes = self.session.new_changes();
             let env = self.session.env();
             let mut after = before.clone();
-            after.hang_up_at = Some(changes.at());
+            after.hang_up_at = before.hang_up_at.or(Some(changes.at()));
             if before.placement == Placement::Waiting {
                 after.placement = Placement::None;
                 let canceled = Progress::step(CallStatus::Canceled, None, Some(changes.at()));
@@ -326,7 +326,10 @@ impl Calls<'_> {
                 let job = NewJob::new(HANG_UP, &Named { call_id: id })?;
                 changes.enqueue(env, job.urgent().unique(id.to_string()))?;
             }
-            let after = update_call(env, &mut changes, &before, after, EventName::CallUpdated)?;
+            // Asked for again, the carrier is asked again: its last refusal may have been final.
+            if after != before {
+                after = update_call(env, &mut changes, &before, after, EventName::CallUpdated)?;
+            }
             self.session.commit(changes).await?;
             Ok(after)
         };

@@ -24,7 +24,8 @@ pub struct Jobs<'s> {
 const MAX_SCHEDULES: usize = 100;
 
 impl Jobs<'_> {
-    /// Enqueues a job of the host's own kind. The worker that the host runs needs a handler for it.
+    /// Enqueues a job of the host's own kind. The worker that the host runs needs a handler for it. Where
+    /// another one waits under its unique key, that one stands for it, and there is none under the id given.
     ///
     /// # Errors
     ///

@@ -39,11 +39,6 @@ const AT_ONCE: usize = 50;
 
 type Handle = dyn Fn(AtWork) -> BoxFuture<'static, Result<Next>> + Send + Sync;
 
-struct Handler {
-    handle: Box<Handle>,
-    at_once: Option<usize>,
-}
-
 /// What a handler says of its job when nothing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -141,7 +136,9 @@ impl fmt::Debug for AtWork {
 /// ```
 pub struct Worker {
     crm: Crm,
-    handlers: BTreeMap<JobKind, Handler>,
+    handlers: BTreeMap<JobKind, Box<Handle>>,
+    /// Of kinds that have one: how many run at once.
+    limits: BTreeMap<JobKind, usize>,
     at_once: usize,
     drain: Duration,
 }
@@ -196,16 +193,19 @@ impl Worker {
         let worker = Worker {
             crm,
             handlers: BTreeMap::new(),
+            limits: BTreeMap::new(),
             at_once: AT_ONCE,
             drain: Duration::from_secs(25),
         };
         own.into_iter().fold(worker, |mut worker, (kind, at_once, handle)| {
-            worker.handlers.insert(kind, Handler { handle, at_once });
+            worker.limits.extend(at_once.map(|most| (kind.clone(), most)));
+            worker.handlers.insert(kind, handle);
             worker
         })
     }
 
-    /// Runs jobs of `kind` with `handle`. A kind that is none has no jobs. An error that can be tried again
+    /// Runs jobs of `kind` with `handle`. A kind that is none has no jobs; one that has a handler, as the CRM's own
+    /// have, keeps it. An error that can be tried again
     /// is, after a pause that grows; one that is the caller's mistake makes the job dead.
     #[must_use]
     pub fn handle<F, R>(mut self, kind: &str, handle: F) -> Self
@@ -214,8 +214,7 @@ impl Worker {
         R: Future<Output = Result<Next>> + Send + 'static,
     {
         if let Ok(kind) = kind.parse::<JobKind>() {
-            let handle: Box<Handle> = Box::new(move |job| handle(job).boxed());
-            self.handlers.insert(kind, Handler { handle, at_once: None });
+            self.handlers.entry(kind).or_insert_with(|| Box::new(move |job| handle(job).boxed()));
         }
         self
     }
@@ -223,10 +222,8 @@ impl Worker {
     /// Runs at most so many jobs of `kind` at once in this worker, at least one.
     #[must_use]
     pub fn at_once_of(mut self, kind: &str, most: usize) -> Self {
-        if let Ok(kind) = kind.parse::<JobKind>()
-            && let Some(handler) = self.handlers.get_mut(&kind)
-        {
-            handler.at_once = Some(most.max(1));
+        if let Ok(kind) = kind.parse::<JobKind>() {
+            self.limits.insert(kind, most.max(1));
         }
         self
     }
@@ -387,10 +384,9 @@ impl Worker {
         }
         state.more = false;
         state.claiming = true;
-        let with_room = self
-            .handlers
-            .iter()
-            .filter(|(kind, handler)| handler.at_once.is_none_or(|most| state.count(kind) < most));
+        let with_room = self.handlers.iter().filter(|(kind, _)| {
+            self.limits.get(*kind).is_none_or(|most| state.count(kind) < *most)
+        });
         let kinds = with_room.map(|(kind, _)| kind.clone()).collect();
         let last = state.last_tenant;
         let claimed = async move { Event::Claimed(limit, self.claim(kinds, limit, last).await) };
@@ -438,7 +434,7 @@ impl Worker {
     ) {
         for claimed in std::mem::take(&mut state.waiting) {
             let (lease, kind) = (claimed.lease, claimed.job.kind.clone());
-            let most = self.handlers.get(&kind).and_then(|handler| handler.at_once);
+            let most = self.limits.get(&kind).copied();
             let running = || state.running.values().filter(|job| job.kind == kind).count();
             if most.is_some_and(|most| running() >= most) {
                 state.waiting.push(claimed);
@@ -502,7 +498,7 @@ impl Worker {
             completed: Arc::clone(&completed),
         };
         let result = match self.handlers.get(&kind) {
-            Some(handler) => AssertUnwindSafe(async { (handler.handle)(at_work).await })
+            Some(handler) => AssertUnwindSafe(async { handler(at_work).await })
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err(Error::internal("the handler panicked"))),

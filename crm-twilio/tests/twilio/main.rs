@@ -13,6 +13,7 @@
 
 mod audio;
 mod calls;
+mod flow;
 mod peer;
 mod prism;
 mod retries;

@@ -14,15 +14,15 @@ use crate::scene::{self, ACCOUNT, CALL, RECORDING, account, outgoing, sought};
 use crate::tools::Tools;
 
 /// Ends with this value, also when a test panics.
-struct Prism {
-    url: String,
+pub(crate) struct Prism {
+    pub(crate) url: String,
     _process: Child,
     /// Whose pipe must stay open.
     _out: Lines<BufReader<ChildStdout>>,
 }
 
 impl Prism {
-    async fn start(tools: &Tools) -> Self {
+    pub(crate) async fn start(tools: &Tools) -> Self {
         // Its port must be known before it starts; somebody else may take it meanwhile.
         for _ in 0..5 {
             if let Some(prism) = Prism::try_start(tools).await {
