@@ -238,6 +238,15 @@ impl Crm {
         asked.map(drop).map_err(|error| error.in_operation("crm.check"))
     }
 
+    /// Whether the place of recordings can be reached, for the same.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` from the blobs.
+    pub async fn check_recordings(&self) -> Result<()> {
+        self.core.blobs.check().await.map_err(|error| error.in_operation("crm.check_recordings"))
+    }
+
     /// Takes one of what `quota` allows for `key`, for a front door that counts requests. The core's own
     /// keys have other beginnings than `http:`.
     ///

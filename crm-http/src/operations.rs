@@ -52,7 +52,8 @@ pub(crate) fn routes() -> ApiRouter<App> {
                     "get_readiness",
                     &[],
                     "Whether the server and what it needs are ready",
-                    "503 where something that it needs does not answer; `checks` says what.",
+                    "503 where the store does not answer; `checks` has what else it needs, without which the rest is \
+                     served.",
                 ),
             ),
         )
@@ -143,20 +144,30 @@ async fn live(_: Public, _: NoParams) -> Health {
 }
 
 async fn ready(_: Public, _: NoParams, State(app): State<App>) -> Health {
+    let (store, recordings) = tokio::join!(
+        check("store", app.crm.check()),
+        check("recordings", app.crm.check_recordings()),
+    );
+    // Without recordings all else is served; a server that is taken away serves nothing.
+    Health { status: store.status, checks: vec![store, recordings] }
+}
+
+/// How something is that the server needs.
+async fn check(name: &'static str, asked: impl Future<Output = crm_core::Result<()>>) -> Check {
     let began = Began::now();
-    let status = match tokio::time::timeout(PATIENCE, app.crm.check()).await {
+    let status = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(())) => Status::Ok,
         Ok(Err(error)) => {
-            tracing::warn!(?error, "the store is not ready");
+            tracing::warn!(name, ?error, "not ready");
             Status::Unavailable
         }
         Err(_) => {
-            tracing::warn!("the store has not answered within {PATIENCE:?}");
+            tracing::warn!(name, "no answer within {PATIENCE:?}");
             Status::Unavailable
         }
     };
     let latency_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-    Health { status, checks: vec![Check { name: "store", status, latency_ms }] }
+    Check { name, status, latency_ms }
 }
 
 /// A JWK set, which others keep for a while.

@@ -15,8 +15,8 @@ use crate::program::work::WorkArgs;
 
 /// Starts the server.
 ///
-/// With nothing said it keeps its data in `crm.db` and its keys in `crm.keys.toml`, both made in the working
-/// directory. What an option does not say, the environment does, then the file `crm.toml` (each option's
+/// With nothing said it keeps its data in `crm.db`, its keys in `crm.keys.toml` and recordings in
+/// `crm.recordings`, all made in the working directory. What an option does not say, the environment does, then the file `crm.toml` (each option's
 /// long name, with `_` for `-`).
 #[derive(Debug, Args)]
 #[command(after_help = "\
