@@ -110,7 +110,7 @@ fn recordings(
             ObjectBlobs::folder(beside)
         }
     };
-    opened.map_err(|error| Failure::of_option(error, |_| "--recordings"))
+    opened.map_err(|error| Failure::Usage(format!("--recordings: {}", error.message())))
 }
 
 /// A worker that runs until it is told to stop.

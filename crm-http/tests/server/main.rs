@@ -28,3 +28,4 @@ mod settings;
 mod shell;
 mod shutdown;
 mod start;
+mod worker;

@@ -19,6 +19,8 @@ fn nothing_needs_to_be_said() {
     assert_eq!(ready.json()["checks"][0]["name"], "store");
     assert_eq!(ready.json()["checks"][0]["status"], "ok");
     assert!(ready.json()["checks"][0]["latency_ms"].is_number());
+    assert_eq!(ready.json()["checks"][1]["name"], "recordings");
+    assert_eq!(ready.json()["checks"][1]["status"], "ok");
 
     // On a loopback address everybody may register.
     let token = server.token();
