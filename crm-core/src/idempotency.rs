@@ -170,8 +170,7 @@ impl Session {
     /// `idempotency_in_progress` while the first runs; `unavailable` or `internal` from the store.
     pub async fn repeatable(&self, key: &IdempotencyKey) -> Result<Repeatable> {
         let named = format!("{}\n{}", self.scope().actor(), key.0);
-        let key: String =
-            Digest::of(named.as_bytes()).as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        let key = Digest::of(named.as_bytes()).to_hex();
         let tenant = self.scope().tenant();
         let pending = {
             let mut running = self.core().running.0.lock().unwrap_or_else(PoisonError::into_inner);

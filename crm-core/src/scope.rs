@@ -87,6 +87,12 @@ impl TenantScope {
         TenantScope { inner: Arc::new(inner), freshness: Freshness::Latest }
     }
 
+    /// The operator, or the CRM itself, at work in a tenant, with every right of its owner.
+    pub(crate) fn of_system(tenant: TenantId, region: Region, request_id: RequestId) -> Self {
+        let (actor, proof) = (Actor::System, Proof::Host);
+        TenantScope::new(tenant, region, actor, Role::Owner, proof, request_id)
+    }
+
     /// The same for reads that may be served from a copy.
     pub(crate) fn lagging(&self) -> Self {
         TenantScope { inner: Arc::clone(&self.inner), freshness: Freshness::MayLag }

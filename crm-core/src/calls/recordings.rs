@@ -217,7 +217,7 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
         own.kept = Some(KeptRecording {
             blob: blob.as_str().to_owned(),
             bytes,
-            sha256: digest.as_bytes().iter().map(|b| format!("{b:02x}")).collect(),
+            sha256: digest.to_hex(),
             content_type: content_type.clone(),
             sealed_by: sealed_by.to_string(),
             stored_at,

@@ -7,7 +7,6 @@ use super::commands::{insert_call, update_call};
 use super::handlers::{FETCH_RECORDING, NamedRecording};
 use super::model::{Call, MAX_RECORDINGS, Placement, Recording};
 use super::service::consent_to_record;
-use crate::access::Role;
 use crate::activities::Direction;
 use crate::changes::Changes;
 use crate::contacts::ContactKey;
@@ -20,7 +19,7 @@ use crate::idempotency::Outcome;
 use crate::identity::Digest;
 use crate::jobs::NewJob;
 use crate::phone::PhoneNumber;
-use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
+use crate::scope::{RequestId, SystemScope, TenantScope};
 use crate::session::Session;
 use crate::telephony::{
     CarrierCall, CarrierRecording, ScriptStep, Telephony, TelephonyAccount, Webhook, WebhookNews,
@@ -267,14 +266,7 @@ impl Told<'_> {
         let core = self.crm.core();
         let tenant = core.store.tenant(&self.system, tenant).await?;
         let Tenant { id, default_region, .. } = tenant.ok_or_else(|| Error::not_found("tenant"))?;
-        let scope = TenantScope::new(
-            id,
-            default_region,
-            Actor::System,
-            Role::Owner,
-            Proof::Host,
-            self.request_id.clone(),
-        );
+        let scope = TenantScope::of_system(id, default_region, self.request_id.clone());
         Ok(Session::new(Arc::clone(core), scope))
     }
 
@@ -287,8 +279,7 @@ impl Told<'_> {
     ) -> Result<()> {
         let Some(token) = token else { return Ok(()) };
         let named = format!("webhook\n{}\n{token}", self.telephony.provider());
-        let key: String =
-            Digest::of(named.as_bytes()).as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        let key = Digest::of(named.as_bytes()).to_hex();
         let sealed = session.core().key_ring.seal(b"", key.as_bytes())?;
         let request = Digest::of(&self.request.body);
         changes.remember(Outcome { key, request, sealed, until: changes.at().after(KNOWN_FOR) });

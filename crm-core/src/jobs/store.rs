@@ -73,7 +73,7 @@ pub trait JobStore: Send + Sync + 'static {
         until: Timestamp,
     ) -> Result<Vec<Lease>>;
 
-    /// Writes down what became of jobs. A lease that is no longer good changes nothing.
+    /// Writes down what became of jobs. A lease whose job another worker has claimed since changes nothing.
     ///
     /// # Behavior
     ///

@@ -17,11 +17,10 @@ use super::model::{
     next_time, pause_after,
 };
 use super::store::DueSchedule;
-use crate::access::Role;
 use crate::crm::Crm;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JobId, TenantId};
-use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
+use crate::scope::{SystemScope, TenantScope};
 use crate::session::Session;
 use crate::time::Timestamp;
 
@@ -96,7 +95,7 @@ impl AtWork {
     }
 
     fn session_with(&self, completes: bool) -> Session {
-        let scope = scope_of(
+        let scope = TenantScope::of_system(
             self.claimed.lease.tenant,
             self.claimed.region,
             self.claimed.job.request_id.clone(),
@@ -105,10 +104,6 @@ impl AtWork {
         let session = Session::new(Arc::clone(self.crm.core()), scope);
         session.under(lease, Arc::clone(&self.completed))
     }
-}
-
-fn scope_of(tenant: TenantId, region: crate::phone::Region, request_id: RequestId) -> TenantScope {
-    TenantScope::new(tenant, region, Actor::System, Role::Owner, Proof::Host, request_id)
 }
 
 impl fmt::Debug for AtWork {
@@ -189,19 +184,18 @@ struct State {
 
 impl Worker {
     pub(crate) fn new(crm: Crm) -> Self {
-        let own = crate::calls::handlers();
-        let worker = Worker {
+        let mut worker = Worker {
             crm,
             handlers: BTreeMap::new(),
             limits: BTreeMap::new(),
             at_once: AT_ONCE,
             drain: Duration::from_secs(25),
         };
-        own.into_iter().fold(worker, |mut worker, (kind, at_once, handle)| {
+        for (kind, at_once, handle) in crate::calls::handlers() {
             worker.limits.extend(at_once.map(|most| (kind.clone(), most)));
             worker.handlers.insert(kind, handle);
-            worker
-        })
+        }
+        worker
     }
 
     /// Runs jobs of `kind` with `handle`. A kind that is none has no jobs; one that has a handler, as the CRM's own
@@ -576,7 +570,7 @@ impl Worker {
 
     async fn fire(&self, due: DueSchedule) -> Result<()> {
         let core = self.crm.core();
-        let scope = scope_of(due.tenant, due.region, self.crm.new_request_id()?);
+        let scope = TenantScope::of_system(due.tenant, due.region, self.crm.new_request_id()?);
         let session = Session::new(Arc::clone(core), scope);
         let mut schedule = due.schedule;
         let mut changes = session.new_changes();

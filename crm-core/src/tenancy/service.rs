@@ -14,7 +14,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::events::EventName;
 use crate::id::TenantId;
 use crate::identity::{User, UserStatus};
-use crate::scope::{Actor, Proof, SystemScope, TenantScope};
+use crate::scope::{SystemScope, TenantScope};
 use crate::session::Session;
 use crate::text::checked_name;
 
@@ -158,14 +158,8 @@ impl System {
     }
 
     pub(crate) fn tenant_scope(&self, tenant: &Tenant) -> TenantScope {
-        TenantScope::new(
-            tenant.id,
-            tenant.default_region,
-            Actor::System,
-            Role::Owner,
-            Proof::Host,
-            self.scope.request_id().clone(),
-        )
+        let request_id = self.scope.request_id().clone();
+        TenantScope::of_system(tenant.id, tenant.default_region, request_id)
     }
 }
 
