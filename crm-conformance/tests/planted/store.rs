@@ -18,7 +18,7 @@ use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Delete
 use crm_core::events::{EventName, EventPosition, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
-use crm_core::jobs::ClaimedJob;
+use crm_core::jobs::{ClaimedJob, Job};
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{
     ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
@@ -130,6 +130,10 @@ pub(crate) enum Fault {
     SwallowsLostLeases,
     /// The entries of calls stay as they were.
     ForgetsCalls,
+    /// A call has a second entry.
+    DoublesCalls,
+    /// A refused unit leaves its jobs.
+    LeavesJobsBehind,
 }
 
 pub(crate) struct Planted {
@@ -143,6 +147,7 @@ pub(crate) struct Planted {
     answered: Mutex<BTreeMap<String, Vec<Candidate>>>,
     sign_ins: Mutex<BTreeMap<Uuid, Credential>>,
     claimed: Mutex<Vec<ClaimedJob>>,
+    left_jobs: Mutex<Vec<Job>>,
 }
 
 /// Makes stores with the fault.
@@ -162,6 +167,7 @@ impl Factory for With {
             answered: Mutex::default(),
             sign_ins: Mutex::default(),
             claimed: Mutex::default(),
+            left_jobs: Mutex::default(),
         }))
     }
 }
@@ -321,7 +327,11 @@ impl Store for Planted {
         };
         let hidden = contacts.split_off(hides(contacts.len()));
         self.hidden.lock().unwrap().extend(&hidden);
+        let jobs = changes.jobs().to_vec();
         let result = self.inner.commit(changes).await;
+        if self.has(Fault::LeavesJobsBehind) && result.is_err() {
+            self.left_jobs.lock().unwrap().extend(jobs);
+        }
         tokio::task::yield_now().await;
         if self.has(Fault::StopsWhenDropped) {
             self.hidden.lock().unwrap().retain(|id| !hidden.contains(id));
@@ -659,6 +669,12 @@ impl ActivityStore for Planted {
         }
         if self.has(Fault::ForgetsTimeline) {
             found.retain(|activity| activity.kind() != ActivityKind::ContactDeleted);
+        }
+        if self.has(Fault::DoublesCalls) {
+            let mut again: Vec<_> =
+                found.iter().filter(|of| of.kind() == ActivityKind::Call).cloned().collect();
+            again.iter_mut().for_each(|entry| entry.id = ActivityId::from_uuid(Uuid::nil()));
+            found.extend(again);
         }
         if self.has(Fault::ForgetsCalls) {
             found.iter_mut().for_each(|activity| activity.body = None);

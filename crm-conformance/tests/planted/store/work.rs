@@ -100,6 +100,7 @@ impl JobStore for Planted {
         for scope in self.leaks(scope) {
             found.extend(self.inner.jobs(&scope, query).await?);
         }
+        found.extend(self.left_jobs.lock().unwrap().iter().cloned());
         Ok(self.paged(found, query.before.is_none(), None))
     }
 
