@@ -3,6 +3,8 @@
 //! An adapter's test starts [`work`] in a child of its own, kills it with signal 9, and begins again, as
 //! often as it likes; [`finish`] then does what is left and looks at all of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crm_core::activities::{ActivityFilter, ActivityKind, NewActivity};
@@ -52,15 +54,32 @@ async fn write_note(job: AtWork) -> Result<Next> {
 }
 
 fn worker(crm: &Crm) -> Worker {
-    crm.worker().at_once(20).handle(KIND, write_note)
+    crm.worker().at_once(20)
 }
 
-/// Runs jobs until the process is killed.
-pub async fn work<F>(crm: &Crm, sleep: impl Fn(Duration) -> F + Sync)
-where
+/// Runs jobs until the process is killed, tells of each that is done, and takes up no more than `most`:
+/// however late it is killed, there is work left for the next.
+pub async fn work<F>(
+    crm: &Crm,
+    most: u64,
+    tell: impl Fn() + Send + Sync + 'static,
+    sleep: impl Fn(Duration) -> F + Sync,
+) where
     F: Future<Output = ()> + Send,
 {
-    worker(crm).run(sleep, std::future::pending()).await;
+    let (begun, tell) = (AtomicU64::new(0), Arc::new(tell));
+    let write = move |job| {
+        let (late, tell) = (begun.fetch_add(1, Ordering::Relaxed) >= most, Arc::clone(&tell));
+        async move {
+            if late {
+                std::future::pending::<()>().await;
+            }
+            let next = write_note(job).await?;
+            tell();
+            Ok(next)
+        }
+    };
+    worker(crm).handle(KIND, write).run(sleep, std::future::pending()).await;
 }
 
 /// Does what is left, and panics where a job is lost, dead or was done twice. Returns how many there were.
@@ -69,7 +88,7 @@ where
 ///
 /// Those of the store.
 pub async fn finish(crm: &Crm, session: &Session, contact: ContactId, jobs: u64) -> Result<u64> {
-    let left = worker(crm).run_due().await? as u64;
+    let left = worker(crm).handle(KIND, write_note).run_due().await? as u64;
     let filter = ActivityFilter {
         contact_id: Some(contact),
         kind: Some(ActivityKind::Note),

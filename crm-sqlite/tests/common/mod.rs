@@ -123,10 +123,10 @@ impl Random {
     }
 }
 
-/// Waits until the child has printed `line`.
-pub(crate) fn wait_for_line(child: &mut std::process::Child, line: &str) {
+/// Waits until the child has printed `line` so often.
+pub(crate) fn wait_for_lines(child: &mut std::process::Child, line: &str, times: u64) {
     use std::io::BufRead;
-    let out = child.stdout.as_mut().unwrap();
-    let mut lines = std::io::BufReader::new(out).lines();
-    assert!(lines.any(|own| own.unwrap() == line), "the child ended without `{line}`");
+    let lines = std::io::BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let told = lines.filter(|own| own.as_ref().unwrap() == line).take(times as usize).count();
+    assert_eq!(told as u64, times, "the child ended without `{line}`");
 }
