@@ -12,7 +12,7 @@ use crm_core::companies::{Company, CompanyKey};
 use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey};
-use crm_core::events::{EventPosition, RecordedEvent};
+use crm_core::events::{EventBounds, EventPosition, GroupName, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::ports::{
@@ -295,6 +295,24 @@ impl<S: Store + ?Sized> EventStore for FaultyStore<S> {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>> {
         self.reach()?.events_after(scope, position, limit).await
+    }
+    async fn event_bounds(&self, scope: &TenantScope) -> Result<EventBounds> {
+        self.reach()?.event_bounds(scope).await
+    }
+    async fn event_group(
+        &self,
+        scope: &TenantScope,
+        group: &GroupName,
+    ) -> Result<Option<EventPosition>> {
+        self.reach()?.event_group(scope, group).await
+    }
+    async fn forget_events(
+        &self,
+        scope: &TenantScope,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize> {
+        self.reach()?.forget_events(scope, before, limit).await
     }
 }
 

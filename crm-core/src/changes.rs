@@ -13,7 +13,7 @@ use crate::contacts::store::ContactKey;
 use crate::entity::EntityRef;
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::events::{Event, EventName};
+use crate::events::{Event, EventName, GroupProgress};
 use crate::id::{ActivityId, ContactId, JobId, TenantId};
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, User};
@@ -42,6 +42,7 @@ pub struct Changes {
     outcome: Option<Outcome>,
     jobs: Vec<Job>,
     lease: Option<LeaseUse>,
+    progress: Option<GroupProgress>,
 }
 
 /// One record's change with everything that follows from it.
@@ -170,6 +171,7 @@ impl Changes {
             outcome: None,
             jobs: Vec::new(),
             lease: None,
+            progress: None,
         }
     }
 
@@ -217,6 +219,16 @@ impl Changes {
         self.lease = Some(lease);
     }
 
+    /// The group of readers of the event log that moves with the unit. One that is not where the unit found it
+    /// refuses the unit, with `conflict`.
+    pub fn progress(&self) -> Option<&GroupProgress> {
+        self.progress.as_ref()
+    }
+
+    pub(crate) fn move_group(&mut self, progress: GroupProgress) {
+        self.progress = Some(progress);
+    }
+
     /// Adds a job.
     pub(crate) fn enqueue(&mut self, env: &Env, new: NewJob) -> Result<()> {
         new.check().map_err(Error::invalid)?;
@@ -230,6 +242,7 @@ impl Changes {
         self.changes.is_empty()
             && self.outcome.is_none()
             && self.jobs.is_empty()
+            && self.progress.is_none()
             && self.lease.is_none_or(|lease| !lease.completes)
     }
 

@@ -3,31 +3,38 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::bell::{Bell, Bells};
 use crate::changes::{Changes, Write};
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{News, Relay};
 use crate::id::{TenantId, UserId};
 use crate::idempotency::Running;
 use crate::identity::{
     Arrival, Identity, JsonWebKeySet, Secret, SignInPolicy, Standing, StandingOf, TokenAlgorithm,
     TokenKey, TokenKeys, User, UserStatus,
 };
-use crate::jobs::{Bell, JobState, Worker};
+use crate::jobs::{JobState, Worker};
 use crate::key_ring::KeyRing;
 use crate::ports::{
-    Allowance, Blobs, Clock, Limits, LocalLimits, MemoryBlobs, Quota, Randomness, Store,
-    SystemClock, SystemRandomness, Telephony, WorkerThreads, Workers,
+    Allowance, Blobs, Clock, EventBus, Limits, LocalBus, LocalLimits, LocalPresence, MemoryBlobs,
+    Presence, Quota, Randomness, Store, SystemClock, SystemRandomness, Telephony, WorkerThreads,
+    Workers,
 };
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::session::Session;
 use crate::standing::{Standings, Touched};
 use crate::tenancy::{System, Tenant};
 use crate::time::Timestamp;
+
+/// How long events can be read where nothing is said.
+const EVENTS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A CRM over a store. Cheap to clone; one serves every tenant and every task.
 ///
@@ -55,7 +62,13 @@ pub(crate) struct Core {
     pub(crate) running: Arc<Running>,
     pub(crate) telephony: BTreeMap<String, Arc<dyn Telephony>>,
     pub(crate) blobs: Arc<dyn Blobs>,
+    /// Rings for jobs.
     pub(crate) bell: Arc<Bell>,
+    /// Ring for events.
+    pub(crate) bells: Bells,
+    pub(crate) bus: Arc<dyn EventBus>,
+    pub(crate) events_kept: Duration,
+    pub(crate) presence: Arc<dyn Presence>,
     pub(crate) public_url: Option<String>,
 }
 
@@ -72,6 +85,9 @@ pub struct CrmBuilder {
     policy: SignInPolicy,
     telephony: BTreeMap<String, Arc<dyn Telephony>>,
     blobs: Arc<dyn Blobs>,
+    bus: Arc<dyn EventBus>,
+    events_kept: Duration,
+    presence: Arc<dyn Presence>,
     public_url: Option<String>,
 }
 
@@ -102,6 +118,9 @@ impl Crm {
             policy: SignInPolicy::default(),
             telephony: BTreeMap::new(),
             blobs: Arc::new(MemoryBlobs::default()),
+            bus: Arc::new(LocalBus),
+            events_kept: EVENTS_KEPT,
+            presence: Arc::new(LocalPresence::default()),
             public_url: None,
         }
     }
@@ -109,6 +128,16 @@ impl Crm {
     /// What runs the jobs. One for each process that shall run some; several share the work.
     pub fn worker(&self) -> Worker {
         Worker::new(self.clone())
+    }
+
+    /// What wakes this process for the changes of others.
+    pub fn relay(&self) -> Relay {
+        Relay::new(self.clone())
+    }
+
+    /// Who is connected.
+    pub fn presence(&self) -> &dyn Presence {
+        &*self.core.presence
     }
 
     /// A session for `principal`, under a request id of its own.
@@ -340,6 +369,28 @@ impl CrmBuilder {
         self
     }
 
+    /// Tells other nodes through `bus` that there is more to read, and hears it from them.
+    #[must_use]
+    pub fn bus(mut self, bus: impl EventBus) -> Self {
+        self.bus = Arc::new(bus);
+        self
+    }
+
+    /// Keeps who is connected in `presence` instead of this process alone.
+    #[must_use]
+    pub fn presence(mut self, presence: impl Presence) -> Self {
+        self.presence = Arc::new(presence);
+        self
+    }
+
+    /// How long events can be read, at least an hour; 30 days where nothing is said. Who comes back after it
+    /// is told that some are missing.
+    #[must_use]
+    pub fn events_kept(mut self, kept: Duration) -> Self {
+        self.events_kept = kept.max(Duration::from_secs(3600));
+        self
+    }
+
     /// Where carriers reach the host's webhooks: the beginning of `…/webhooks/<provider>`, e.g.
     /// `https://crm.example`. Without it they are asked instead, which takes longer.
     #[must_use]
@@ -377,6 +428,10 @@ impl CrmBuilder {
             telephony: self.telephony,
             blobs: self.blobs,
             bell: Arc::default(),
+            bells: Bells::default(),
+            bus: self.bus,
+            events_kept: self.events_kept,
+            presence: self.presence,
             public_url: self.public_url,
         };
         Ok(Crm { core: Arc::new(core) })
@@ -392,14 +447,24 @@ impl Core {
                 self.0.forget(&self.1);
             }
         }
-        let _forget = Forget(&self.standings, Touched::by(&changes));
+        let touched = Touched::by(&changes);
+        let standing = touched.0.map(News::Standing);
+        let events = (changes.len() > 0).then(|| changes.tenant());
+        let _forget = Forget(&self.standings, touched);
         let enqueues = changes.jobs().iter().any(|job| job.state == JobState::Ready)
             || changes.iter().any(|change| matches!(change.write(), Write::RetryJob(_)));
-        self.store.commit(changes).await?;
+        let committed = self.store.commit(changes).await;
+        // Also where the answer is lost: it may be there.
+        standing.into_iter().for_each(|news| self.bus.tell(news));
+        if let Some(tenant) = events {
+            self.bells.ring(tenant);
+            self.bus.tell(News::Events(tenant));
+        }
         if enqueues {
             self.bell.ring();
+            self.bus.tell(News::Jobs);
         }
-        Ok(())
+        committed
     }
 }
 

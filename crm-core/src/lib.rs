@@ -51,7 +51,9 @@
 pub mod access;
 pub mod activities;
 pub mod audit;
+mod bell;
 pub mod blobs;
+pub mod cache;
 pub mod calls;
 pub mod changes;
 pub mod companies;
@@ -75,6 +77,7 @@ mod page;
 mod patch;
 mod phone;
 pub mod ports;
+pub mod presence;
 pub mod privacy;
 #[cfg(feature = "sample")]
 pub mod sample;

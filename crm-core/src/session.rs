@@ -15,7 +15,7 @@ use crate::contacts::Contacts;
 use crate::crm::Core;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::Events;
+use crate::events::{Events, GroupProgress};
 use crate::idempotency::Pending;
 use crate::identity::{Account, ApiKeys, Users};
 use crate::jobs::{Jobs, LeaseUse};
@@ -35,6 +35,7 @@ pub struct Session {
     scope: TenantScope,
     pending: Option<Arc<Pending>>,
     lease: Option<Held>,
+    progress: Option<GroupProgress>,
 }
 
 /// The job that a session works for.
@@ -50,7 +51,7 @@ const CONTENDED_TRIES: usize = 100;
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, scope: TenantScope) -> Self {
-        Session { core, scope, pending: None, lease: None }
+        Session { core, scope, pending: None, lease: None, progress: None }
     }
 
     /// The tenant, the actor and the role.
@@ -172,9 +173,9 @@ impl Session {
         &self.core
     }
 
-    /// The same actor, at work for no job.
+    /// The same actor, at work for no job and no group.
     pub(crate) fn at_large(&self) -> Session {
-        Session { lease: None, ..self.clone() }
+        Session { lease: None, progress: None, ..self.clone() }
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -199,7 +200,15 @@ impl Session {
         Session { lease: Some(Held { lease, completed }), ..self.clone() }
     }
 
+    /// The same session, whose write moves a group of readers of the event log.
+    pub(crate) fn consuming(&self, progress: GroupProgress) -> Session {
+        Session { progress: Some(progress), ..self.clone() }
+    }
+
     pub(crate) async fn commit(&self, mut changes: Changes) -> Result<()> {
+        if let Some(progress) = &self.progress {
+            changes.move_group(progress.clone());
+        }
         let Some(held) = &self.lease else {
             return self.core.commit(changes).await;
         };

@@ -75,16 +75,29 @@ impl Standings {
 
     /// Forgets the tenant's standings where `changes`, which are committed, may have changed one.
     pub(crate) fn forget(&self, changes: &Touched) {
-        let Touched(Some(tenant)) = changes else { return };
+        if let Touched(Some(tenant)) = changes {
+            self.forget_tenant(*tenant);
+        }
+    }
+
+    pub(crate) fn forget_tenant(&self, tenant: TenantId) {
+        self.forget_where(|of| of == tenant);
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.forget_where(|_| true);
+    }
+
+    fn forget_where(&self, forgotten: impl Fn(TenantId) -> bool) {
         // Before what is known goes: a look that begins now sees the commit.
         self.changes.fetch_add(1, Ordering::SeqCst);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(of, _), _| of != tenant);
+        known.retain(|(of, _), _| !forgotten(*of));
     }
 }
 
 /// The tenant whose standings a unit of work touches, if it touches any.
-pub(crate) struct Touched(Option<TenantId>);
+pub(crate) struct Touched(pub(crate) Option<TenantId>);
 
 impl Touched {
     pub(crate) fn by(changes: &Changes) -> Self {

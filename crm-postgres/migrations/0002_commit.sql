@@ -14,7 +14,7 @@ create function crm.tenant_lock(_tenant uuid) returns bigint language sql immuta
 -- Arrays of one group have one length, an entry a row. An `expected` version of 0 inserts. Refusals are
 -- raised under SQLSTATEs of their own, with a JSON object as detail: UX001 a unique value is taken,
 -- UX002 a record is not at the version expected (`found` is null where it is gone); UX003, without a
--- detail, the lease of the unit is lost. A unit that is sent again because its answer was lost says so by
+-- detail, the lease of the unit is lost; UX004 another reader has moved the group that the unit moves. A unit that is sent again because its answer was lost says so by
 -- `_again`, and is not applied twice. What is rare is in `_more`, see `crm.commit_more`; it is null where
 -- there is none of it.
 create function crm.commit(
@@ -87,6 +87,9 @@ begin
         _lease := _more::json -> 'lease';
         if _lease is not null then
             perform crm.hold_lease(_tenant, _at, _lease);
+        end if;
+        if _more::json -> 'progress' is not null then
+            perform crm.move_group(_tenant, _more::json -> 'progress');
         end if;
     end if;
 

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use crm_core::changes::Write;
+use crm_core::events::GroupProgress;
 use crm_core::ports::Store;
 use crm_core::{Changes, Error, ErrorKind, Result};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::{LOST, Remedy, STALE, TAKEN, database, failed, remedy};
+use crate::error::{LOST, MOVED, Remedy, STALE, TAKEN, database, failed, remedy};
 use crate::statement::{Protocol, Statement};
 use crate::work::after;
 use crate::{Inner, PostgresStore, unit};
@@ -168,6 +169,9 @@ fn refusal(changes: &Changes, error: sqlx::Error) -> Error {
         },
         Some((code, _)) if code == LOST => {
             Error::new(ErrorKind::Conflict, "the lease of the job is lost")
+        }
+        Some((code, _)) if code == MOVED => {
+            changes.progress().map_or_else(|| failed(error), GroupProgress::refused)
         }
         Some(_) | None => failed(error),
     }

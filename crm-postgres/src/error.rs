@@ -9,6 +9,8 @@ pub(crate) const TAKEN: &str = "UX001";
 pub(crate) const STALE: &str = "UX002";
 /// Raised by `crm.commit`: the lease that the unit was made under is lost.
 pub(crate) const LOST: &str = "UX003";
+/// Raised by `crm.commit`: the group of readers is not where the unit found it.
+pub(crate) const MOVED: &str = "UX004";
 
 /// What can be done about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

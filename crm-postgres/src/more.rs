@@ -1,10 +1,11 @@
 //! What is rare in a unit of work, as the last argument of `crm.commit`: calls, consents, accounts with
-//! carriers, schedules, jobs, and the lease that the unit was made under.
+//! carriers, schedules, jobs, the lease that the unit was made under, and the group of readers that it moves.
 
 use std::collections::BTreeMap;
 
 use crm_core::activities::{Activity, Direction};
 use crm_core::calls::Call;
+use crm_core::events::GroupProgress;
 use crm_core::jobs::{Job, LeaseUse, Schedule};
 use crm_core::privacy::{Consent, Purpose};
 use crm_core::telephony::TelephonyAccount;
@@ -27,6 +28,7 @@ pub(crate) struct More<'c> {
     pub(crate) ends: Vec<(JobId, bool)>,
     pub(crate) jobs: &'c [Job],
     pub(crate) lease: Option<LeaseUse>,
+    pub(crate) progress: Option<&'c GroupProgress>,
 }
 
 impl More<'_> {
@@ -49,6 +51,10 @@ impl More<'_> {
         if let Some(LeaseUse { lease, completes }) = self.lease {
             let lease = json!({ "job": lease.job, "token": lease.token, "completes": completes });
             parts.insert("lease".to_owned(), lease);
+        }
+        if let Some(GroupProgress { group, from, to }) = self.progress {
+            let progress = json!({ "group": group, "from": from, "to": to });
+            parts.insert("progress".to_owned(), progress);
         }
         if parts.is_empty() { Ok(None) } else { to_json(&parts).map(Some) }
     }

@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     4 "0004_search",
     5 "0005_calls",
     6 "0006_jobs",
+    7 "0007_events",
 ];
 
 impl Migration {

@@ -279,6 +279,7 @@ impl<'c> Unit<'c> {
         }
         unit.more.jobs = changes.jobs();
         unit.more.lease = changes.lease();
+        unit.more.progress = changes.progress();
         Ok(unit)
     }
 

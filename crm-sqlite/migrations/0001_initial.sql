@@ -169,6 +169,19 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_tenant ON event (tenant_no, position);
 
+-- Of each tenant the position of the last event that was forgotten.
+CREATE TABLE event_horizon (
+    tenant_no INTEGER PRIMARY KEY REFERENCES tenant (no),
+    position  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE event_group (
+    tenant_no INTEGER NOT NULL REFERENCES tenant (no),
+    name      TEXT    NOT NULL,
+    position  INTEGER NOT NULL,
+    PRIMARY KEY (tenant_no, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE audit (
     tenant_no     INTEGER NOT NULL REFERENCES tenant (no),
     id            BLOB    NOT NULL,

@@ -216,6 +216,10 @@ fn apply(connection: &Connection, changes: &Changes) -> Result<(), Refused> {
         let number = number.ok_or_else(|| Error::not_found("tenant"))?;
         jobs::use_lease(connection, number, used, changes.at())?;
     }
+    if let Some(progress) = changes.progress() {
+        let number = number.ok_or_else(|| Error::not_found("tenant"))?;
+        events::move_group(connection, number, progress)?;
+    }
     for change in changes {
         if let Write::InsertTenant(tenant) = change.write() {
             number = Some(tenancy::insert(connection, tenant)?);

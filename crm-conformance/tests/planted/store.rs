@@ -15,7 +15,7 @@ use crm_core::companies::{Company, CompanyKey};
 use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Deleted};
-use crm_core::events::{EventName, EventPosition, RecordedEvent};
+use crm_core::events::{EventBounds, EventName, EventPosition, GroupName, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::jobs::{ClaimedJob, Job};
@@ -717,6 +717,24 @@ impl EventStore for Planted {
             found.reverse();
         }
         Ok(self.paged(found, position == EventPosition::START, None))
+    }
+    async fn event_bounds(&self, scope: &TenantScope) -> Result<EventBounds> {
+        self.inner.event_bounds(scope).await
+    }
+    async fn event_group(
+        &self,
+        scope: &TenantScope,
+        group: &GroupName,
+    ) -> Result<Option<EventPosition>> {
+        self.inner.event_group(scope, group).await
+    }
+    async fn forget_events(
+        &self,
+        scope: &TenantScope,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize> {
+        self.inner.forget_events(scope, before, limit).await
     }
 }
 

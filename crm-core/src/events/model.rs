@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::entity::EntityRef;
+use crate::entity::{EntityKind, EntityRef};
 use crate::error::Error;
-use crate::id::EventId;
+use crate::id::{ContactId, EventId};
 use crate::scope::{Actor, RequestId};
 use crate::time::Timestamp;
 
@@ -31,14 +31,50 @@ pub struct Event {
     pub data: Box<RawValue>,
 }
 
+impl Event {
+    /// The contact that the event is about, where it is about one.
+    pub fn contact(&self) -> Option<ContactId> {
+        if self.subject.kind == EntityKind::Contact {
+            return Some(ContactId::from_uuid(self.subject.id));
+        }
+        #[derive(Deserialize)]
+        struct Of {
+            contact_id: Option<ContactId>,
+        }
+        #[derive(Deserialize)]
+        struct About {
+            contact_id: Option<ContactId>,
+            activity: Option<Of>,
+            call: Option<Of>,
+            consent: Option<Of>,
+        }
+        let about: About = serde_json::from_str(self.data.get()).ok()?;
+        let of = about.activity.or(about.call).or(about.consent);
+        about.contact_id.or_else(|| of?.contact_id)
+    }
+}
+
 /// A place in a tenant's event log. Later events have greater positions; there may be gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct EventPosition(pub u64);
 
 impl EventPosition {
     /// Before the first event.
     pub const START: EventPosition = EventPosition(0);
+}
+
+/// How far a tenant's event log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventBounds {
+    /// Of the last event that is forgotten: events after it can be read.
+    pub horizon: EventPosition,
+    /// Every event up to here can be read by now, and none will be added before it.
+    pub end: EventPosition,
+    /// Of the newest event that anybody can have seen.
+    pub newest: EventPosition,
 }
 
 /// An event and its place in the log.

@@ -1,6 +1,8 @@
 //! What a session can read of the event log.
 
+use super::group::{GroupName, GroupReader};
 use super::model::{EventPosition, RecordedEvent};
+use super::subscription::{After, Subscription};
 use crate::access::ReadEvents;
 use crate::error::Result;
 use crate::session::Session;
@@ -12,6 +14,28 @@ pub struct Events<'s> {
 }
 
 impl Events<'_> {
+    /// Follows the events that the actor may see, as they happen.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` or `internal` from the store.
+    pub async fn subscribe(&self, after: After) -> Result<Subscription> {
+        self.session.run("events.subscribe", Subscription::begin(self.session, after)).await
+    }
+
+    /// Follows the events for a group whose place is kept; `otherwise` is where a new group begins.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `unavailable` or `internal` from the store.
+    pub async fn group(&self, group: GroupName, otherwise: After) -> Result<GroupReader> {
+        self.session
+            .run("events.group", async {
+                self.session.authorize::<ReadEvents>()?;
+                GroupReader::begin(self.session, group, otherwise).await
+            })
+            .await
+    }
     /// The most events of one read.
     pub const MAX_LIMIT: usize = 1000;
 

@@ -1,12 +1,10 @@
 //! Jobs: what is to be done after a commit, kept until it is.
 
-mod bell;
 pub mod model;
 pub mod service;
 pub mod store;
 pub mod worker;
 
-pub(crate) use bell::Bell;
 pub use model::{
     Claim, ClaimedJob, Job, JobEnd, JobKind, JobState, Lease, LeaseUse, NewJob, Schedule,
     Settlement,

@@ -85,7 +85,11 @@ impl Store for MemoryStore {
             let data = tenants.get(&id).ok_or_else(|| Error::not_found("tenant"))?;
             data.check_lease(used, changes.at())
         });
-        let applied = leased.and_then(|()| {
+        let placed = changes.progress().map_or(Ok(()), |progress| {
+            let data = tenants.get(&id).ok_or_else(|| Error::not_found("tenant"))?;
+            data.log.check_progress(progress)
+        });
+        let applied = leased.and(placed).and_then(|()| {
             changes.iter().try_for_each(|change| {
                 if let Write::InsertTenant(tenant) = change.write() {
                     if let Some(holder) =
@@ -117,11 +121,14 @@ impl Store for MemoryStore {
         if let Some(data) = tenants.get_mut(&id) {
             match applied {
                 Ok(()) => {
-                    changes.iter().for_each(|change| data.log(change));
+                    changes.iter().for_each(|change| data.write_down(change));
                     if let Some(LeaseUse { lease, completes: true }) = changes.lease() {
                         data.jobs.remove(&lease.job);
                     }
                     changes.jobs().iter().for_each(|job| data.enqueue(job));
+                    if let Some(progress) = changes.progress() {
+                        data.log.groups.insert(progress.group.clone(), progress.to);
+                    }
                 }
                 Err(_) => undo.into_iter().rev().for_each(|before| data.undo(before)),
             }

@@ -1,6 +1,6 @@
 //! What one tenant has, and the writes that change it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::contacts::search::ContactTerms;
 use crate::contacts::search::memory::MemoryIndex;
 use crate::contacts::{Contact, ContactKey};
 use crate::error::{Error, Result};
-use crate::events::Event;
+use crate::events::{Event, EventPosition, GroupName};
 use crate::id::{
     ActivityId, CallId, CompanyId, ConsentId, ContactId, JobId, ScheduleId, TelephonyAccountId,
     UserId,
@@ -40,14 +40,23 @@ pub(super) struct TenantData {
     pub(super) by_key: BTreeMap<ContactKey, BTreeSet<ContactId>>,
     pub(super) activities: BTreeMap<ActivityId, Activity>,
     pub(super) search: MemoryIndex,
-    /// In the order of commits; an event's position is its index and one.
-    pub(super) events: Vec<Event>,
+    pub(super) log: EventLog,
     pub(super) audit: BTreeMap<Uuid, AuditEntry>,
     pub(super) consents: BTreeMap<ConsentId, Consent>,
     pub(super) telephony: BTreeMap<TelephonyAccountId, TelephonyAccount>,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) schedules: BTreeMap<ScheduleId, Schedule>,
     pub(super) jobs: BTreeMap<JobId, Kept>,
+}
+
+/// The event log, and those who read it.
+#[derive(Debug, Default)]
+pub(super) struct EventLog {
+    /// In the order of commits.
+    pub(super) events: VecDeque<Event>,
+    /// How many were before them.
+    pub(super) forgotten: u64,
+    pub(super) groups: BTreeMap<GroupName, EventPosition>,
 }
 
 /// A record as it was before a write; `None` where there was none.
@@ -79,7 +88,7 @@ impl TenantData {
             by_key: BTreeMap::new(),
             activities: BTreeMap::new(),
             search: MemoryIndex::default(),
-            events: Vec::new(),
+            log: EventLog::default(),
             audit: BTreeMap::new(),
             consents: BTreeMap::new(),
             telephony: BTreeMap::new(),
@@ -291,7 +300,7 @@ impl TenantData {
     }
 
     /// Writes down what follows from an applied change, none of which can be refused.
-    pub(super) fn log(&mut self, change: &Change) {
+    pub(super) fn write_down(&mut self, change: &Change) {
         match change.write() {
             Write::InsertContact { contact, .. } | Write::UpdateContact { contact, .. } => {
                 if contact.is_live() {
@@ -331,7 +340,7 @@ impl TenantData {
             self.activities.insert(entry.id, entry.clone());
         }
         self.audit.insert(change.audit().id.as_uuid(), change.audit().clone());
-        self.events.push(change.event().clone());
+        self.log.events.push_back(change.event().clone());
     }
 
     fn put_contact(&mut self, id: ContactId, contact: Option<Contact>) -> Option<Contact> {

@@ -12,7 +12,7 @@ use crm_core::companies::{Company, CompanyKey};
 use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey};
-use crm_core::events::{EventPosition, RecordedEvent};
+use crm_core::events::{EventBounds, EventPosition, GroupName, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::memory::MemoryStore;
@@ -249,6 +249,24 @@ impl EventStore for Faulty {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>> {
         self.inner.events_after(scope, position, limit).await
+    }
+    async fn event_bounds(&self, scope: &TenantScope) -> Result<EventBounds> {
+        self.inner.event_bounds(scope).await
+    }
+    async fn event_group(
+        &self,
+        scope: &TenantScope,
+        group: &GroupName,
+    ) -> Result<Option<EventPosition>> {
+        self.inner.event_group(scope, group).await
+    }
+    async fn forget_events(
+        &self,
+        scope: &TenantScope,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize> {
+        self.inner.forget_events(scope, before, limit).await
     }
 }
 

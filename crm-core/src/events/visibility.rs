@@ -1,0 +1,86 @@
+//! Who sees which events.
+
+use super::model::{Event, EventName};
+use crate::access::{
+    ReadActivities, ReadApiKeys, ReadAudit, ReadCalls, ReadCompanies, ReadConsents, ReadContacts,
+    ReadJobs, ReadTelephony, ReadTenant, ReadUsers, authorize,
+};
+use crate::scope::TenantScope;
+
+/// The events that one actor sees: those of records that they may read.
+///
+/// ```
+/// # use crm_core::{events::{EventName, Visibility}, memory::session_for_docs};
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let session = session_for_docs().await?;
+/// assert!(Visibility::of(session.scope()).names().any(|name| name == EventName::ContactCreated));
+/// # Ok::<(), crm_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Visibility(u128);
+
+impl Visibility {
+    /// What the actor of `scope` sees.
+    pub fn of(scope: &TenantScope) -> Self {
+        let seen = |name: &EventName| shows(*name, scope);
+        let bits = EventName::ALL.iter().filter(|name| seen(name)).map(|name| bit(*name));
+        Visibility(bits.fold(0, |all, bit| all | bit))
+    }
+
+    /// Whether the event is among it.
+    pub fn shows(self, event: &Event) -> bool {
+        self.0 & bit(event.name) != 0
+    }
+
+    /// The names of events that can be seen.
+    pub fn names(self) -> impl Iterator<Item = EventName> {
+        EventName::ALL.iter().copied().filter(move |name| self.0 & bit(*name) != 0)
+    }
+}
+
+fn bit(name: EventName) -> u128 {
+    const { assert!(EventName::ALL.len() <= 128) };
+    1 << name as u32
+}
+
+fn shows(name: EventName, scope: &TenantScope) -> bool {
+    match name {
+        EventName::TenantCreated | EventName::TenantUpdated => {
+            authorize::<ReadTenant>(scope).is_ok()
+        }
+        EventName::UserCreated | EventName::UserUpdated => authorize::<ReadUsers>(scope).is_ok(),
+        // Who came in, and from where, is the audit log's.
+        EventName::UserSecured
+        | EventName::UserAuthenticated
+        | EventName::AuthenticationFailed
+        | EventName::SessionStarted
+        | EventName::SessionRefreshed
+        | EventName::SessionProved
+        | EventName::SessionEnded
+        | EventName::RecordingHeard => authorize::<ReadAudit>(scope).is_ok(),
+        EventName::ApiKeyCreated | EventName::ApiKeyUsed | EventName::ApiKeyRevoked => {
+            authorize::<ReadApiKeys>(scope).is_ok()
+        }
+        EventName::CompanyCreated | EventName::CompanyUpdated => {
+            authorize::<ReadCompanies>(scope).is_ok()
+        }
+        EventName::ContactCreated
+        | EventName::ContactUpdated
+        | EventName::ContactDeleted
+        | EventName::ContactRestored => authorize::<ReadContacts>(scope).is_ok(),
+        EventName::ActivityLogged => authorize::<ReadActivities>(scope).is_ok(),
+        EventName::ConsentRecorded => authorize::<ReadConsents>(scope).is_ok(),
+        EventName::TelephonyAccountCreated | EventName::TelephonyAccountUpdated => {
+            authorize::<ReadTelephony>(scope).is_ok()
+        }
+        EventName::CallStarted
+        | EventName::CallLogged
+        | EventName::CallUpdated
+        | EventName::CallEnded
+        | EventName::CallRecorded
+        | EventName::RecordingDeleted => authorize::<ReadCalls>(scope).is_ok(),
+        EventName::JobRetried | EventName::JobDiscarded | EventName::ScheduleSet => {
+            authorize::<ReadJobs>(scope).is_ok()
+        }
+    }
+}
