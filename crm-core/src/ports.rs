@@ -21,7 +21,7 @@ pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
 pub use crate::jobs::store::JobStore;
 pub use crate::limits::LocalLimits;
-pub use crate::presence::{LocalPresence, Presence};
+pub use crate::presence::{Connected, LocalPresence, Presence, Present};
 pub use crate::privacy::store::PrivacyStore;
 pub use crate::telephony::{Telephony, TelephonyStore};
 pub use crate::tenancy::store::TenancyStore;

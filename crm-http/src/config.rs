@@ -6,6 +6,7 @@ use crm_core::ports::Quota;
 
 use crate::address::{Network, ProxyHeader};
 use crate::cors::Origins;
+use crate::realtime::Closing;
 
 /// How the CRM behaves over HTTP.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct Config {
     /// Requests from each address that nobody answers for, `None` for any number; 120 in 10 s where nothing
     /// is said.
     pub per_address: Option<Quota>,
+    /// The most clients that follow events at once; 20,000 where nothing is said.
+    pub realtime_connections: usize,
+    /// Ends the connections of those clients; kept by the host, which closes it when it stops.
+    pub closing: Closing,
     /// The providers of identities that people may sign in with.
     #[cfg(feature = "oidc")]
     pub oidc: Vec<std::sync::Arc<crate::OidcProvider>>,
@@ -50,6 +55,8 @@ impl Default for Config {
             proxy_header: ProxyHeader::default(),
             per_caller: Some(Quota::per(600, ten_seconds)),
             per_address: Some(Quota::per(120, ten_seconds)),
+            realtime_connections: 20_000,
+            closing: Closing::default(),
             #[cfg(feature = "oidc")]
             oidc: Vec::new(),
         }

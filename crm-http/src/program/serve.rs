@@ -14,7 +14,7 @@ use crate::program::serve_args::ServeArgs;
 use crate::program::server::Server;
 use crate::program::settings::Settings;
 use crate::program::values::CorsOrigin;
-use crate::program::work::{self, Working};
+use crate::program::work::{self, Relaying, Working};
 use crate::program::{demo, keys, log, metrics};
 
 pub(crate) fn print_openapi() -> Result<(), Failure> {
@@ -47,6 +47,8 @@ pub(crate) async fn run(
 
     let working = (!args.without_worker)
         .then(|| Working::start(&crm, args.work.jobs_at_once, args.drain_timeout));
+    let relaying = Relaying::start(&crm);
+    let closing = config.closing.clone();
     let server = Server {
         listener,
         router: crm_http::router(crm, config),
@@ -72,11 +74,13 @@ pub(crate) async fn run(
     signals.next().await;
     tracing::info!("stopping");
     stop.send(()).ok();
+    closing.close();
     let drained = async {
         let cut = serving.await;
         if let Some(working) = working {
             working.stop().await;
         }
+        relaying.stop().await;
         cut
     };
     tokio::select! {

@@ -141,6 +141,33 @@ impl Working {
     }
 }
 
+/// What hears from other nodes, at it.
+pub(crate) struct Relaying {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Relaying {
+    pub(crate) fn start(crm: &Crm) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let relay = crm.relay();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                stopped.await.ok();
+            };
+            relay.run(tokio::time::sleep, stopped).await;
+        });
+        Relaying { stop, task }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).ok();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the relay has failed");
+        }
+    }
+}
+
 pub(crate) async fn run(database: Database, args: WorkerArgs) -> Result<(), Failure> {
     log::start(args.log_format, &args.log_level);
     let keys = keys::read_or_make(&database, &args.token)?;
@@ -148,11 +175,16 @@ pub(crate) async fn run(database: Database, args: WorkerArgs) -> Result<(), Fail
     let crm = equip(builder, &database, &args.work, None, false)?.build()?;
     let mut signals = Signals::listen()?;
     let working = Working::start(&crm, args.work.jobs_at_once, args.drain_timeout);
+    let relaying = Relaying::start(&crm);
     text_lines("working")?;
     signals.next().await;
     tracing::info!("stopping");
+    let stopped = async {
+        working.stop().await;
+        relaying.stop().await;
+    };
     tokio::select! {
-        () = working.stop() => Ok(()),
+        () = stopped => Ok(()),
         () = signals.next() => Err(Failure::Interrupted),
     }
 }
