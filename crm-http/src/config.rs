@@ -35,6 +35,9 @@ pub struct Config {
     pub per_address: Option<Quota>,
     /// The most clients that follow events at once; 20,000 where nothing is said.
     pub realtime_connections: usize,
+    /// How often such a client is to be heard of; one that was silent for twice as long is sent away. 25 s where
+    /// nothing is said.
+    pub heartbeat: Duration,
     /// Ends the connections of those clients; kept by the host, which closes it when it stops.
     pub closing: Closing,
     /// The providers of identities that people may sign in with.
@@ -56,6 +59,7 @@ impl Default for Config {
             per_caller: Some(Quota::per(600, ten_seconds)),
             per_address: Some(Quota::per(120, ten_seconds)),
             realtime_connections: 20_000,
+            heartbeat: Duration::from_secs(25),
             closing: Closing::default(),
             #[cfg(feature = "oidc")]
             oidc: Vec::new(),

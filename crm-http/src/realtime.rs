@@ -132,14 +132,14 @@ async fn socket(State(app): State<App>, mut parts: Parts) -> Result<Response, Pr
         Error::new(ErrorKind::Malformed, "this is for WebSockets (RFC 6455)").with_source(refused)
     })?;
     let connection = enter(&parts, &app, params.ticket).await?;
-    let closing = app.config.closing.clone();
+    let config = std::sync::Arc::clone(&app.config);
     Ok(upgrade
         .max_message_size(socket::LARGEST_MESSAGE)
         .max_frame_size(socket::LARGEST_MESSAGE)
         .read_buffer_size(1024)
         .write_buffer_size(16 * 1024)
         .max_write_buffer_size(4 * 1024 * 1024)
-        .on_upgrade(move |socket| socket::serve(socket, connection, closing)))
+        .on_upgrade(move |socket| socket::serve(socket, connection, config)))
 }
 
 async fn events(State(app): State<App>, mut parts: Parts) -> Result<Response, Problem> {
@@ -150,7 +150,7 @@ async fn events(State(app): State<App>, mut parts: Parts) -> Result<Response, Pr
     let after = last_event_id(&parts.headers)?.or(params.after);
     let mut connection = enter(&parts, &app, params.ticket).await?;
     connection.follower.subscribe(topics, after).await?;
-    Ok(stream::serve(connection, app.config.closing.clone()))
+    Ok(stream::serve(connection, &app.config))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {

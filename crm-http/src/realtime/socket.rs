@@ -1,5 +1,6 @@
 //! A client over a WebSocket (RFC 6455).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
@@ -9,12 +10,13 @@ use tokio::time::Instant;
 
 use super::follower::Step;
 use super::frames::{Ended, FromClient, ToClient};
-use super::hub::{Closing, Connection};
+use super::hub::Connection;
+use crate::config::Config;
 
-/// How often a client is to be heard of.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Who takes longer to take what is sent reads too slowly.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the end of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes of the largest message of a client.
 pub(crate) const LARGEST_MESSAGE: usize = 16 * 1024;
 /// Topics of one client.
@@ -24,16 +26,26 @@ const BURST: f64 = 60.0;
 const PER_SECOND: f64 = 10.0;
 
 /// Serves the client until one of both ends it.
-pub(crate) async fn serve(mut socket: WebSocket, connection: Connection, closing: Closing) {
+pub(crate) async fn serve(mut socket: WebSocket, connection: Connection, config: Arc<Config>) {
     let mut client = Box::new(Client::of(connection));
-    let ended = client.serve(&mut socket, &closing).await;
+    let ended = client.serve(&mut socket, &config).await;
     if let Some(ended) = ended {
         let (code, reason) = ended.code();
         metrics::counter!("crm_realtime_closed_total", "reason" => reason).increment(1);
         tracing::debug!(code, reason, connection = %client.connection.id, "a client is sent away");
-        let close = socket.send(Message::Close(Some(ended.frame())));
-        // Who does not read is not waited for.
-        tokio::time::timeout(Duration::from_millis(200), close).await.ok();
+    }
+    drop(client);
+    tokio::time::timeout(FAREWELL, part(&mut socket, ended)).await.ok();
+}
+
+/// The closing handshake. What the client still says is read, or its own side would throw the reason away.
+async fn part(socket: &mut WebSocket, ended: Option<Ended>) {
+    let told = match ended {
+        Some(ended) => socket.send(Message::Close(Some(ended.frame()))).await,
+        None => socket.flush().await,
+    };
+    if told.is_ok() {
+        while let Some(Ok(_)) = socket.recv().await {}
     }
 }
 
@@ -52,18 +64,19 @@ impl Client {
     }
 
     /// Why the server ends the connection; `None` where the client has.
-    async fn serve(&mut self, socket: &mut WebSocket, closing: &Closing) -> Option<Ended> {
+    async fn serve(&mut self, socket: &mut WebSocket, config: &Config) -> Option<Ended> {
+        let heartbeat = config.heartbeat;
         let hello = ToClient::Hello {
             connection_id: self.connection.id,
             position: self.connection.follower.position(),
-            heartbeat_seconds: HEARTBEAT.as_secs(),
+            heartbeat_seconds: heartbeat.as_secs(),
         };
-        let mut stop = std::pin::pin!(closing.closed());
+        let mut stop = std::pin::pin!(config.closing.closed());
         if let Some(ended) = send(socket, [Message::Text(hello.text().ok()?)]).await {
             return Some(ended);
         }
         loop {
-            let silence = if self.asked { HEARTBEAT * 2 } else { HEARTBEAT };
+            let silence = if self.asked { heartbeat * 2 } else { heartbeat };
             let ended = tokio::select! {
                 said = socket.recv() => match said {
                     Some(Ok(message)) => match self.hear(message).await {

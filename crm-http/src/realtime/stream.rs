@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::follower::Step;
 use super::frames::ToClient;
-use super::hub::{Closing, Connection};
+use super::hub::Connection;
+use crate::config::Config;
 
 /// What of a frame becomes the fields of an event of the stream.
 #[derive(Deserialize)]
@@ -20,11 +21,12 @@ struct Head {
 }
 
 /// The stream of who follows. Each event's name is the frame's `type`, its data the frame, its id the position.
-pub(crate) fn serve(connection: Connection, closing: Closing) -> Response {
+pub(crate) fn serve(connection: Connection, config: &Config) -> Response {
+    let closing = config.closing.clone();
     let hello = ToClient::Hello {
         connection_id: connection.id,
         position: connection.follower.position(),
-        heartbeat_seconds: super::socket::HEARTBEAT.as_secs(),
+        heartbeat_seconds: config.heartbeat.as_secs(),
     };
     let hello = stream::iter(hello.text().ok()).map(|text| Ok(event(&text)));
     let steps = stream::unfold((connection, closing), |(mut connection, closing)| async move {
@@ -39,7 +41,7 @@ pub(crate) fn serve(connection: Connection, closing: Closing) -> Response {
     });
     let events =
         steps.flat_map(|texts| stream::iter(texts).map(|text| Ok::<_, Infallible>(event(&text))));
-    let keep_alive = KeepAlive::new().interval(super::socket::HEARTBEAT);
+    let keep_alive = KeepAlive::new().interval(config.heartbeat);
     let mut response = Sse::new(hello.chain(events)).keep_alive(keep_alive).into_response();
     // Proxies are to pass on what comes at once.
     let headers = response.headers_mut();
