@@ -32,6 +32,7 @@ const MOST_BEHIND: usize = 4096;
 /// back, and so do all others if it had something to tell meanwhile.
 pub struct RedisBus {
     node: Arc<Node>,
+    redis: Redis,
     link: Link,
     teller: JoinHandle<()>,
 }
@@ -59,7 +60,7 @@ impl RedisBus {
         let listening: Arc<dyn Listening> = Arc::clone(&node) as _;
         let link = Link::listening(&shared.runtime, shared.door.clone(), listening);
         let teller = shared.runtime.spawn(tell_all(Arc::clone(&node), redis.clone()));
-        RedisBus { node, link, teller }
+        RedisBus { node, redis: redis.clone(), link, teller }
     }
 
     /// Returns when the other nodes are heard: until then, and whenever they are not, listeners will hear
@@ -88,7 +89,7 @@ impl EventBus for RedisBus {
     }
 
     fn is_up(&self) -> bool {
-        self.link.is_up()
+        self.link.is_up() && self.redis.link().is_up()
     }
 }
 
