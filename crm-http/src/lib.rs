@@ -54,7 +54,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use address::{Network, ProxyHeader};
-pub use config::Config;
+pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;

@@ -99,7 +99,7 @@ async fn fan_out(peer: Peer, tenants: usize, followers: usize, rate: u32) {
     let expected = published * followers;
     let all = told.wait_for(expected, Duration::from_secs(20)).await;
     let took = began.elapsed().as_secs_f64();
-    let (p50, p99) = (percentile(&all, 0.50), percentile(&all, 0.99));
+    let (p50, p99) = (percentile(&all, 50), percentile(&all, 99));
     println!(
         "{tenants} x {followers}, {peer}: {} of {expected} deliveries, {:.0}/s, p50 {}, p99 {}",
         all.len(),
@@ -130,8 +130,8 @@ async fn from_commit(way: &str, writer: &Server, reader: &Server) {
     println!(
         "commit to client {way}: 100 followers, 50 commits/s, {} deliveries, p50 {}, p99 {}",
         all.len(),
-        micros(percentile(&all, 0.50)),
-        micros(percentile(&all, 0.99))
+        micros(percentile(&all, 50)),
+        micros(percentile(&all, 99))
     );
 }
 
