@@ -27,8 +27,13 @@
 //! | `crm:{limit:<hash>}` | when a limit's whole burst is there again |
 //! | `crm:{news}` | the channel on which nodes tell each other to look |
 //!
-//! A user of its own needs no more than
-//! `ACL SETUSER crm on >SECRET ~crm:* &crm:* -@all +@connection +@read +@write +@pubsub +@scripting`.
+//! A user of its own needs no more than this, in one line:
+//!
+//! ```text
+//! ACL SETUSER crm on >SECRET ~crm:* &crm:*
+//!     -@all +@connection -@dangerous +publish +subscribe +eval +evalsha +script|load
+//!     +get +set +del +pexpire +zadd +zrem +zrange +zremrangebyscore
+//! ```
 //!
 //! [`EventBus`]: crm_core::ports::EventBus
 //! [`Presence`]: crm_core::presence::Presence
