@@ -52,7 +52,8 @@ export async function reach(client: Client, state: State): Promise<void> {
 /** Lets the client wait out its backoff, and takes the connection that it then makes. */
 export async function reconnected({ client, timers, server }: Stage): Promise<Peer> {
   await reach(client, 'waiting');
-  timers.advance(30_000);
+  // No more than that, or the patience with the attempt were over too.
+  timers.advance(timers.pending[0] ?? 0);
   return server.accept();
 }
 
@@ -75,4 +76,13 @@ export function place(message: Message): number {
   if (message.type === 'notification') throw new Error(`a notification: ${message.notification.id}`);
   const number = Number.parseInt(message.position, 16);
   return message.type === 'reset' ? -number : number;
+}
+
+/** What is thrown for the world to see from now on: the test runner takes an uncaught error as its own. */
+export function uncaught(t: TestContext): unknown[] {
+  const thrown: unknown[] = [];
+  t.mock.method(globalThis, 'queueMicrotask', (task: () => void) => {
+    void Promise.resolve().then(task).catch((error: unknown) => thrown.push(error));
+  });
+  return thrown;
 }
