@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type Message, isEvent } from '@crm-core/client';
 import { event, notification, position } from './fake-server.js';
 import { place, places, reach, read, stage, uncaught } from './stage.js';
@@ -70,6 +71,7 @@ test('a listener that throws stops neither the others nor the client', async (t)
   await peer.greet(0);
   peer.events(1, 2);
   await two;
+  await setImmediate();
   assert.deepEqual(seen, [1, 2]);
   assert.deepEqual(thrown.map(String), ['Error: mine']);
 });
