@@ -140,7 +140,7 @@ cases! {
                 agent.into(),
                 json!({
                     "version": 3, "updated_at": disabled.updated_at,
-                    "changes": { "status": "disabled" },
+                    "changes": { "status": "disabled", "session_epoch": 1 },
                 }),
             ),
         ];

@@ -354,6 +354,13 @@ mod schema {
     use crate::scope::{Actor, RequestId};
     use crate::time::Timestamp;
 
+    impl Event {
+        /// The JSON Schema (2020-12) of events: the envelope with the data of every name.
+        pub fn schema() -> Schema {
+            generator().into_root_schema_for::<Event>()
+        }
+    }
+
     impl JsonSchema for Event {
         fn schema_name() -> Cow<'static, str> {
             "Event".into()
