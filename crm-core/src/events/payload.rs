@@ -19,7 +19,15 @@ use crate::telephony::TelephonyAccountView;
 use crate::tenancy::Tenant;
 use crate::time::Timestamp;
 
-/// The data of one kind of event. Only this crate has any.
+/// The data of one kind of event. Only this crate has any:
+///
+/// ```compile_fail,E0277
+/// #[derive(serde::Serialize)]
+/// struct Mine;
+/// impl crm_core::events::Payload for Mine {
+///     const NAME: crm_core::events::EventName = crm_core::events::EventName::UserSecured;
+/// }
+/// ```
 pub trait Payload: Serialize + sealed::Sealed {
     /// Whose data it is.
     const NAME: EventName;

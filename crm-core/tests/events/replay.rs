@@ -93,11 +93,22 @@ impl Followed {
         self.follow().await.map_err(|difference| format!("after {command:?}: {difference}"))
     }
 
+    /// Who follows one contact sees its calls.
+    fn concerns_its_contact(&self, event: &Event) -> Result<(), String> {
+        let id = |record: &Value| record["id"] == json!(event.subject.id);
+        let Some(call) = self.model.all(EntityKind::Call).into_iter().find(id) else {
+            return Ok(());
+        };
+        let (read, meant) = (json!(event.contact()), &call["contact_id"]);
+        if read == *meant { Ok(()) } else { Err(format!("{}: {read}, not {meant}", event.name)) }
+    }
+
     async fn follow(&mut self) -> Result<(), String> {
         for recorded in self.world.events_after(self.position).await {
             has_its_shape(&recorded.event)?;
             self.seen.insert(recorded.event.name.as_str());
             self.model.apply(&recorded.event);
+            self.concerns_its_contact(&recorded.event)?;
             self.position = recorded.position;
         }
         let state = self.world.state().await;
