@@ -90,11 +90,11 @@ cases! {
         let ada = colleague.contacts().create(NewContact::named(&name, "L")).await.unwrap();
         at(1);
         let patch = ContactPatch { title: Patch::Set("Countess".into()), ..Default::default() };
-        colleague.contacts().update(ada.id, patch, None).await.unwrap();
+        let updated = colleague.contacts().update(ada.id, patch, None).await.unwrap();
         at(1);
         let deleted = colleague.contacts().delete(ada.id, None).await.unwrap();
         at(1);
-        colleague.contacts().restore(ada.id).await.unwrap();
+        let restored = colleague.contacts().restore(ada.id).await.unwrap();
         at(1);
         let note = colleague.activities().create(NewActivity::note(ada.id, "a\0b")).await.unwrap();
         at(1);
@@ -102,10 +102,10 @@ cases! {
         let company = colleague.companies().create(new).await.unwrap();
         at(1);
         let patch = CompanyPatch { domain: Patch::Set("i.example".into()), ..Default::default() };
-        colleague.companies().update(company.id, patch, None).await.unwrap();
+        let renamed = colleague.companies().update(company.id, patch, None).await.unwrap();
         at(1);
         let patch = UserPatch { status: Patch::Set(UserStatus::Disabled), ..Default::default() };
-        session.users().update(agent, patch, None).await.unwrap();
+        let disabled = session.users().update(agent, patch, None).await.unwrap();
 
         let events = env.events(&session).await;
         let expected: Vec<(&str, EntityRef, Value)> = vec![
@@ -113,25 +113,35 @@ cases! {
             (
                 "contact.updated.v1",
                 ada.id.into(),
-                json!({ "version": 2, "changes": { "title": "Countess" } }),
+                json!({
+                    "version": 2, "updated_at": updated.updated_at, "changes": { "title": "Countess" },
+                }),
             ),
             (
                 "contact.deleted.v1",
                 ada.id.into(),
-                json!({ "version": 3, "deleted_at": deleted.deleted_at }),
+                json!({
+                    "version": 3, "updated_at": deleted.updated_at, "deleted_at": deleted.deleted_at,
+                }),
             ),
-            ("contact.restored.v1", ada.id.into(), json!({ "version": 4 })),
+            ("contact.restored.v1", ada.id.into(), json!({ "version": 4, "updated_at": restored.updated_at, "deleted_at": null })),
             ("activity.logged.v1", note.id.into(), json!({ "activity": note })),
             ("company.created.v1", company.id.into(), json!({ "company": company })),
             (
                 "company.updated.v1",
                 company.id.into(),
-                json!({ "version": 2, "changes": { "domain": "i.example" } }),
+                json!({
+                    "version": 2, "updated_at": renamed.updated_at,
+                    "changes": { "domain": "i.example" },
+                }),
             ),
             (
                 "user.updated.v1",
                 agent.into(),
-                json!({ "version": 3, "changes": { "status": "disabled" } }),
+                json!({
+                    "version": 3, "updated_at": disabled.updated_at,
+                    "changes": { "status": "disabled", "session_epoch": 1 },
+                }),
             ),
         ];
         let names: Vec<&str> = events.iter().map(|one| one.event.name.as_str()).collect();

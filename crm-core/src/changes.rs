@@ -1,6 +1,5 @@
 //! One unit of work: everything that a command writes.
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::activities::{Activity, ActivityData};
@@ -13,7 +12,8 @@ use crate::contacts::store::ContactKey;
 use crate::entity::EntityRef;
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::events::{Event, EventName, GroupProgress};
+use crate::events::payload::ScheduleSet;
+use crate::events::{Event, GroupProgress, Payload};
 use crate::id::{ActivityId, ContactId, JobId, TenantId};
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, User};
@@ -270,23 +270,19 @@ impl Changes {
 
     pub(crate) fn put_schedule(&mut self, env: &Env, schedule: Schedule) -> Result<()> {
         let (id, expected_version) = (schedule.id, schedule.version - 1);
-        let data = serde_json::json!({
-            "name": schedule.name, "cron": schedule.cron, "next_at": schedule.next_at,
-        });
-        let write = Write::PutSchedule { schedule, expected_version };
-        self.record(env, write, id, EventName::ScheduleSet, Vec::new(), &data)?;
+        let write = Write::PutSchedule { schedule: schedule.clone(), expected_version };
+        self.record(env, write, id, Vec::new(), &ScheduleSet { schedule: &schedule })?;
         Ok(())
     }
 
-    /// Adds a change with its audit entry and its event.
-    pub(crate) fn record(
+    /// Adds a change with its audit entry and the event that `data` is of.
+    pub(crate) fn record<P: Payload>(
         &mut self,
         env: &Env,
         write: Write,
         subject: impl Into<EntityRef>,
-        name: EventName,
         fields: Vec<String>,
-        data: &impl Serialize,
+        data: &P,
     ) -> Result<&mut Change> {
         let subject = subject.into();
         let actor = self.scope.actor();
@@ -296,14 +292,14 @@ impl Changes {
             id: env.new_id()?,
             at: self.at,
             actor,
-            action: name,
+            action: P::NAME,
             resource: subject,
             request_id: request_id.clone(),
             fields,
         };
         let event = Event {
             id: env.new_id()?,
-            name,
+            name: P::NAME,
             occurred_at: self.at,
             actor,
             request_id,

@@ -1,6 +1,5 @@
 //! What a session can do with activities.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::model::{
@@ -13,7 +12,7 @@ use crate::changes::{Changes, Write};
 use crate::email::shorten;
 use crate::env::Env;
 use crate::error::{Error, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::ActivityLogged;
 use crate::id::{ActivityId, ContactId};
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::session::Session;
@@ -241,12 +240,8 @@ pub(crate) fn log(
         data,
         created_at: changes.at(),
     };
-    #[derive(Serialize)]
-    struct Logged<'a> {
-        activity: &'a Activity,
-    }
     let write = Write::InsertActivity(activity.clone());
-    let data = Logged { activity: &activity };
-    changes.record(env, write, activity.id, EventName::ActivityLogged, Vec::new(), &data)?;
+    let data = ActivityLogged { activity: &activity };
+    changes.record(env, write, activity.id, Vec::new(), &data)?;
     Ok(activity)
 }

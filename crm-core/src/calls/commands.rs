@@ -1,36 +1,50 @@
 //! Pure decisions about calls.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::model::{Call, CallView};
 use crate::activities::{Activity, ActivityData};
 use crate::changes::{Changes, Write};
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::events::EventName;
+use crate::events::Payload;
+use crate::events::payload::{
+    CallEnded, CallLogged, CallRecorded, CallStarted, CallUpdated, Changed, RecordingDeleted,
+};
 
-/// Records a new call, with its entry on the contact's timeline.
-pub(crate) fn insert_call(
-    env: &Env,
-    changes: &mut Changes,
-    call: &Call,
-    name: EventName,
-) -> Result<()> {
-    let data = json!({ "call": CallView::from(call) });
-    record(env, changes, call, 0, name, Vec::new(), &data)
+/// Records a call that is asked for or comes in, with its entry on the contact's timeline.
+pub(crate) fn start_call(env: &Env, changes: &mut Changes, call: &Call) -> Result<()> {
+    let data = CallStarted { contact_id: call.contact_id, call: &CallView::from(call) };
+    record(env, changes, call, 0, Vec::new(), &data)
 }
 
-/// Records a call's new state, at its next version. Where it is now over and was not, the event says so.
+/// Records a call that was made on an ordinary phone, with its entry on the contact's timeline.
+pub(crate) fn log_call(env: &Env, changes: &mut Changes, call: &Call) -> Result<()> {
+    let data = CallLogged { contact_id: call.contact_id, call: &CallView::from(call) };
+    record(env, changes, call, 0, Vec::new(), &data)
+}
+
+/// What the event of a call's new state says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallNews {
+    /// It has changed; where it is now over and was not, that it is.
+    Changed,
+    /// A recording can be heard.
+    Recorded,
+    /// A recording can no longer be heard.
+    RecordingDeleted,
+}
+
+/// Records a call's new state, at its next version.
 pub(crate) fn update_call(
     env: &Env,
     changes: &mut Changes,
     before: &Call,
     after: Call,
-    name: EventName,
+    news: CallNews,
 ) -> Result<Call> {
     let after = Call { version: before.version + 1, updated_at: changes.at(), ..after };
     let ends = after.status().is_end() && !before.status().is_end();
-    let name = if name == EventName::CallUpdated && ends { EventName::CallEnded } else { name };
     let (old, new) = (fields_of(before)?, fields_of(&after)?);
     let changed: Map<String, Value> = new
         .into_iter()
@@ -39,8 +53,26 @@ pub(crate) fn update_call(
         })
         .collect();
     let fields = changed.keys().cloned().collect();
-    let data = json!({ "version": after.version, "changes": changed });
-    record(env, changes, &after, before.version, name, fields, &data)?;
+    let Call { contact_id, version, updated_at, .. } = after;
+    let changed = Changed::of(changed);
+    macro_rules! record {
+        ($payload:ident) => {
+            record(
+                env,
+                changes,
+                &after,
+                before.version,
+                fields,
+                &$payload { contact_id, version, updated_at, changes: changed },
+            )
+        };
+    }
+    match news {
+        CallNews::Changed if ends => record!(CallEnded)?,
+        CallNews::Changed => record!(CallUpdated)?,
+        CallNews::Recorded => record!(CallRecorded)?,
+        CallNews::RecordingDeleted => record!(RecordingDeleted)?,
+    }
     Ok(after)
 }
 
@@ -58,12 +90,11 @@ fn record(
     changes: &mut Changes,
     call: &Call,
     expected_version: i64,
-    name: EventName,
     fields: Vec<String>,
-    data: &Value,
+    data: &impl Payload,
 ) -> Result<()> {
     let write = Write::PutCall { call: Box::new(call.clone()), expected_version };
-    let change = changes.record(env, write, call.id, name, fields, data)?;
+    let change = changes.record(env, write, call.id, fields, data)?;
     if let Some(contact_id) = call.contact_id {
         change.shows(Activity {
             id: call.activity_id,

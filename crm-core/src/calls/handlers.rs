@@ -8,14 +8,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use super::commands::update_call;
+use super::commands::{CallNews, update_call};
 use super::model::{Call, CallFailure, CallStatus, Placement, Progress, RecordingStatus};
 use super::service::may_be_called;
 use super::webhooks::{callback, joined, script, with_recording};
 use crate::changes::Changes;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
 use crate::id::CallId;
 use crate::jobs::worker::{AtWork, Next};
 use crate::jobs::{JobKind, NewJob};
@@ -117,7 +116,7 @@ pub(crate) async fn load(session: &Session, id: CallId) -> Result<Call> {
 pub(crate) async fn change(
     session: &Session,
     id: CallId,
-    name: EventName,
+    news: CallNews,
     change: impl Fn(&Call, &mut Changes) -> Result<Option<Call>> + Sync,
 ) -> Result<Call> {
     let change = &change;
@@ -125,7 +124,7 @@ pub(crate) async fn change(
         let before = load(session, id).await?;
         let mut changes = session.new_changes();
         let Some(after) = change(&before, &mut changes)? else { return Ok(before) };
-        let after = update_call(session.env(), &mut changes, &before, after, name)?;
+        let after = update_call(session.env(), &mut changes, &before, after, news)?;
         session.commit(changes).await?;
         Ok(after)
     };
@@ -179,7 +178,7 @@ async fn place(job: AtWork) -> Result<Next> {
     // From here on a crash leaves a call that the carrier may have, and that is not asked for again.
     // Only who has written that asks: it may have been another worker, where this one's lease is lost.
     let handed_over = AtomicBool::new(false);
-    change(&step, call_id, EventName::CallUpdated, |before, _| {
+    change(&step, call_id, CallNews::Changed, |before, _| {
         let waits = before.placement == Placement::Waiting && !before.status().is_end();
         handed_over.store(waits, Ordering::Relaxed);
         Ok(waits.then(|| Call { placement: Placement::Unknown, ..before.clone() }))
@@ -202,10 +201,9 @@ async fn place(job: AtWork) -> Result<Next> {
         Ok(Started::Placed(placed)) => {
             // Not a part of the job: even if its lease is lost by now, the carrier's name is learnt.
             let known = step.at_large();
-            let call = change(&known, call_id, EventName::CallUpdated, |before, _| {
-                Ok(joined(before, &placed))
-            })
-            .await?;
+            let call =
+                change(&known, call_id, CallNews::Changed, |before, _| Ok(joined(before, &placed)))
+                    .await?;
             hang_up_if_wanted(&known, &call).await?;
             Ok(Next::Done)
         }
@@ -214,7 +212,7 @@ async fn place(job: AtWork) -> Result<Next> {
             Ok(Next::Done)
         }
         Err(error) if error.is_retryable() => {
-            let call = change(&step, call_id, EventName::CallUpdated, |before, changes| {
+            let call = change(&step, call_id, CallNews::Changed, |before, changes| {
                 let unplaced = before.placement == Placement::Unknown;
                 Ok(unplaced.then(|| taken_back(before, changes.at())))
             })
@@ -223,7 +221,7 @@ async fn place(job: AtWork) -> Result<Next> {
         }
         Err(error) => {
             let session = job.session();
-            change(&session, call_id, EventName::CallUpdated, |before, _| {
+            change(&session, call_id, CallNews::Changed, |before, _| {
                 Ok(Some(failed(before, &session, error.code(), error.message())))
             })
             .await?;
@@ -267,8 +265,7 @@ async fn hang_up(job: AtWork) -> Result<Next> {
         return Ok(Next::Later(Duration::from_secs(2)));
     };
     let told = carrier.telephony.hang_up(&carrier.opened, carrier_id).await?;
-    change(&session, call_id, EventName::CallUpdated, |before, _| Ok(joined(before, &told)))
-        .await?;
+    change(&session, call_id, CallNews::Changed, |before, _| Ok(joined(before, &told))).await?;
     Ok(Next::Done)
 }
 
@@ -360,9 +357,9 @@ async fn follow(
     told: &CarrierCall,
     recordings: &[CarrierRecording],
 ) -> Result<()> {
-    change(step, id, EventName::CallUpdated, |before, _| Ok(joined(before, told))).await?;
+    change(step, id, CallNews::Changed, |before, _| Ok(joined(before, told))).await?;
     for told in recordings {
-        change(step, id, EventName::CallUpdated, |before, changes| {
+        change(step, id, CallNews::Changed, |before, changes| {
             with_recording(before, told, step.env(), changes)
         })
         .await?;
@@ -391,9 +388,8 @@ async fn seek(
         let store = step.store();
         let known = store.call_of_provider(step.scope(), carrier.account.id, &found.id).await?;
         if known.is_none() {
-            let adopted = change(step, call.id, EventName::CallUpdated, |before, _| {
-                Ok(joined(before, &found))
-            });
+            let adopted =
+                change(step, call.id, CallNews::Changed, |before, _| Ok(joined(before, &found)));
             match adopted.await {
                 // Another call that was lost has taken it meanwhile.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
@@ -410,7 +406,7 @@ async fn seek(
 
 async fn give_up(job: &AtWork, id: CallId, code: &str, message: &str) -> Result<Next> {
     let session = job.session();
-    change(&session, id, EventName::CallUpdated, |before, _| {
+    change(&session, id, CallNews::Changed, |before, _| {
         Ok((!before.status().is_end()).then(|| failed(before, &session, code, message)))
     })
     .await?;

@@ -3,9 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::commands::update_call;
+use super::commands::{CallNews, update_call};
 use super::handlers::{
     EXPIRE_RECORDING, NamedRecording, REMOVE_RECORDING, carrier_of, change, load,
 };
@@ -15,7 +13,7 @@ use crate::access::{DeleteRecordings, HearRecordings};
 use crate::blobs::{BlobKey, ByteStream};
 use crate::changes::{Changes, Write};
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::RecordingHeard;
 use crate::id::CallId;
 use crate::identity::Digest;
 use crate::jobs::NewJob;
@@ -83,9 +81,13 @@ impl Calls<'_> {
                 let range = range.start.min(file.bytes)..range.end.min(file.bytes);
                 let core = self.session.core();
                 let mut changes = self.session.new_changes();
-                let data = json!({ "bytes": file.bytes, "from": range.start, "to": range.end });
-                let name = EventName::RecordingHeard;
-                changes.record(&core.env, Write::Nothing, file.call_id, name, Vec::new(), &data)?;
+                let data = RecordingHeard {
+                    contact_id: call.contact_id,
+                    bytes: file.bytes,
+                    from: range.start,
+                    to: range.end,
+                };
+                changes.record(&core.env, Write::Nothing, file.call_id, Vec::new(), &data)?;
                 self.session.commit(changes).await?;
                 let kept = &file.kept;
                 let SealedBy { key, salt } = kept.sealed_by.parse()?;
@@ -114,8 +116,7 @@ impl Calls<'_> {
             let after = without_recordings(self.session, &before, &mut changes, |_| true)?
                 .ok_or_else(|| Error::not_found("recording"))?;
             let env = self.session.env();
-            let after =
-                update_call(env, &mut changes, &before, after, EventName::RecordingDeleted)?;
+            let after = update_call(env, &mut changes, &before, after, CallNews::RecordingDeleted)?;
             self.session.commit(changes).await?;
             Ok(after)
         };
@@ -200,7 +201,7 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
         result.result().ok_or_else(|| Error::internal("the blobs took a part of the stream"))?;
     let days = session.tenant().load().await?.recording_days;
     let content_type = audio.content_type;
-    change(&session, named.call_id, EventName::CallRecorded, |before, changes| {
+    change(&session, named.call_id, CallNews::Recorded, |before, changes| {
         let mut after = before.clone();
         let own = after
             .recordings
@@ -233,7 +234,7 @@ pub(crate) async fn fetch(job: AtWork) -> Result<Next> {
 pub(crate) async fn expire(job: AtWork) -> Result<Next> {
     let named: NamedRecording = job.payload()?;
     let session = job.session();
-    change(&session, named.call_id, EventName::RecordingDeleted, |before, changes| {
+    change(&session, named.call_id, CallNews::RecordingDeleted, |before, changes| {
         without_recordings(&session, before, changes, |id| id == named.recording)
     })
     .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::commands::{insert_call, update_call};
+use super::commands::{CallNews, log_call, start_call, update_call};
 use super::handlers::{HANG_UP, Named, PLACE, RECONCILE, RECONCILE_AFTER};
 use super::model::{
     Call, CallPatch, CallStatus, CallView, ConsentSnapshot, LONGEST_CALL, LogCall, MAX_NOTE,
@@ -16,7 +16,6 @@ use crate::contacts::{Contact, ContactKey};
 use crate::crm::Core;
 use crate::email::shorten;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
 use crate::id::{CallId, ContactId};
 use crate::jobs::NewJob;
 use crate::page::{Page, PageOf, Position, SortKey};
@@ -106,7 +105,7 @@ impl Calls<'_> {
                     updated_at: changes.at(),
                     version: 1,
                 };
-                insert_call(&core.env, &mut changes, &call, EventName::CallStarted)?;
+                start_call(&core.env, &mut changes, &call)?;
                 let named = Named { call_id: call.id };
                 let key = call.id.to_string();
                 changes.enqueue(&core.env, NewJob::new(PLACE, &named)?.urgent().unique(&key))?;
@@ -202,7 +201,7 @@ impl Calls<'_> {
                     updated_at: changes.at(),
                     version: 1,
                 };
-                insert_call(&core.env, &mut changes, &call, EventName::CallLogged)?;
+                log_call(&core.env, &mut changes, &call)?;
                 self.session.commit_made(changes, &CallView::from(&call)).await?;
                 Ok(call)
             })
@@ -292,7 +291,7 @@ impl Calls<'_> {
             }
             let mut changes = self.session.new_changes();
             let env = self.session.env();
-            let after = update_call(env, &mut changes, &before, after, EventName::CallUpdated)?;
+            let after = update_call(env, &mut changes, &before, after, CallNews::Changed)?;
             self.session.commit(changes).await?;
             Ok(after)
         };
@@ -328,7 +327,7 @@ impl Calls<'_> {
             }
             // Asked for again, the carrier is asked again: its last refusal may have been final.
             if after != before {
-                after = update_call(env, &mut changes, &before, after, EventName::CallUpdated)?;
+                after = update_call(env, &mut changes, &before, after, CallNews::Changed)?;
             }
             self.session.commit(changes).await?;
             Ok(after)

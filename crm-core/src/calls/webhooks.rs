@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::commands::{insert_call, update_call};
+use super::commands::{CallNews, start_call, update_call};
 use super::handlers::{FETCH_RECORDING, NamedRecording};
 use super::model::{Call, MAX_RECORDINGS, Placement, Recording};
 use super::service::consent_to_record;
@@ -13,7 +13,6 @@ use crate::contacts::ContactKey;
 use crate::crm::{Core, Crm};
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
 use crate::id::{CallId, TenantId};
 use crate::idempotency::Outcome;
 use crate::identity::Digest;
@@ -143,7 +142,7 @@ impl Told<'_> {
             if after == before {
                 return Ok(());
             }
-            update_call(session.env(), &mut changes, &before, after, EventName::CallUpdated)?;
+            update_call(session.env(), &mut changes, &before, after, CallNews::Changed)?;
             self.remember(&session, &mut changes, token)?;
             session.commit(changes).await
         };
@@ -256,7 +255,7 @@ impl Told<'_> {
             updated_at: changes.at(),
             version: 1,
         };
-        insert_call(&core.env, &mut changes, &call, EventName::CallStarted)?;
+        start_call(&core.env, &mut changes, &call)?;
         super::handlers::reconcile_later(&core.env, &mut changes, &call)?;
         session.commit(changes).await?;
         Ok(call)

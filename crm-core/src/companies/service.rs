@@ -1,13 +1,11 @@
 //! What a session can do with companies.
 
-use serde_json::json;
-
 use super::model::{Company, CompanyKey, CompanyPatch, NewCompany, parse_domain};
 use crate::access::{Action, Permit, ReadCompanies, WriteCompanies};
 use crate::changes::{Changes, Write};
 use crate::env::Env;
 use crate::error::{Error, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{Changed, CompanyCreated, CompanyUpdated};
 use crate::id::CompanyId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::patch::Patch;
@@ -153,9 +151,9 @@ pub(crate) fn create(
         updated_at: changes.at(),
         version: 1,
     };
-    let data = json!({ "company": company });
+    let data = CompanyCreated { company: &company };
     let write = Write::InsertCompany(company.clone());
-    changes.record(env, write, company.id, EventName::CompanyCreated, Vec::new(), &data)?;
+    changes.record(env, write, company.id, Vec::new(), &data)?;
     Ok(company)
 }
 
@@ -190,14 +188,14 @@ fn update(
         return Err(Error::invalid(refused));
     }
     let mut fields = Vec::new();
-    let mut new_values = serde_json::Map::new();
+    let mut new_values = Changed::none();
     if before.name != after.name {
         fields.push("name".to_owned());
-        new_values.insert("name".to_owned(), json!(after.name));
+        new_values.set("name", &after.name)?;
     }
     if before.domain != after.domain {
         fields.push("domain".to_owned());
-        new_values.insert("domain".to_owned(), json!(after.domain));
+        new_values.set("domain", &after.domain)?;
     }
     if fields.is_empty() {
         return Ok(None);
@@ -207,13 +205,14 @@ fn update(
     let (mut removed, mut added) = (before.keys(), after.keys());
     removed.retain(|key| !after.keys().contains(key));
     added.retain(|key| !before.keys().contains(key));
-    let data = json!({ "version": after.version, "changes": new_values });
+    let (version, updated_at) = (after.version, after.updated_at);
+    let data = CompanyUpdated { version, updated_at, changes: new_values };
     let write = Write::UpdateCompany {
         company: after.clone(),
         expected_version: before.version,
         removed,
         added,
     };
-    changes.record(env, write, after.id, EventName::CompanyUpdated, fields, &data)?;
+    changes.record(env, write, after.id, fields, &data)?;
     Ok(Some(after))
 }

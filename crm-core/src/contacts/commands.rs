@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::check::Check;
 use super::model::{
@@ -18,7 +17,9 @@ use crate::changes::{Changes, ContactIndex, Write};
 use crate::companies::Company;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{
+    Changed, ContactCreated, ContactDeleted, ContactRestored, ContactUpdated,
+};
 use crate::hash::fnv128;
 use crate::patch::Patch;
 use crate::phone::Region;
@@ -160,21 +161,10 @@ pub(crate) fn create(
         deleted_at: None,
         version: 1,
     };
-    #[derive(Serialize)]
-    struct Created<'a> {
-        contact: &'a Contact,
-    }
     let timeline_id = env.new_id()?;
     let write = Write::InsertContact { contact: contact.clone(), added: contact.index() };
     changes
-        .record(
-            env,
-            write,
-            contact.id,
-            EventName::ContactCreated,
-            Vec::new(),
-            &Created { contact: &contact },
-        )?
+        .record(env, write, contact.id, Vec::new(), &ContactCreated { contact: &contact })?
         .on_timeline_of(
             contact.id,
             timeline_id,
@@ -272,10 +262,14 @@ fn record_update(
     let fields: Vec<String> = differences.iter().map(|change| change.field.clone()).collect();
     let new_values: serde_json::Map<String, Value> =
         differences.iter().map(|change| (change.field.clone(), change.new.clone())).collect();
-    let data = json!({ "version": after.version, "changes": new_values });
+    let data = ContactUpdated {
+        version: after.version,
+        updated_at: after.updated_at,
+        changes: Changed::of(new_values),
+    };
     let timeline_id = env.new_id()?;
     let write = moved(before, &after);
-    changes.record(env, write, after.id, EventName::ContactUpdated, fields, &data)?.on_timeline_of(
+    changes.record(env, write, after.id, fields, &data)?.on_timeline_of(
         after.id,
         timeline_id,
         ActivityData::ContactUpdated { changes: differences },
@@ -297,12 +291,15 @@ pub(crate) fn delete(
     after.deleted_at = Some(changes.at());
     after.updated_at = changes.at();
     after.version += 1;
-    let data = json!({ "version": after.version, "deleted_at": after.deleted_at });
+    let (version, at) = (after.version, changes.at());
+    let data = ContactDeleted { version, updated_at: at, deleted_at: at };
     let timeline_id = env.new_id()?;
     let write = moved(before, &after);
-    changes
-        .record(env, write, after.id, EventName::ContactDeleted, Vec::new(), &data)?
-        .on_timeline_of(after.id, timeline_id, ActivityData::ContactDeleted {});
+    changes.record(env, write, after.id, Vec::new(), &data)?.on_timeline_of(
+        after.id,
+        timeline_id,
+        ActivityData::ContactDeleted {},
+    );
     Ok(after)
 }
 
@@ -320,12 +317,15 @@ pub(crate) fn restore(
     after.deleted_at = None;
     after.updated_at = changes.at();
     after.version += 1;
-    let data = json!({ "version": after.version });
+    let (version, updated_at) = (after.version, after.updated_at);
+    let data = ContactRestored { version, updated_at, deleted_at: () };
     let timeline_id = env.new_id()?;
     let write = moved(before, &after);
-    changes
-        .record(env, write, after.id, EventName::ContactRestored, Vec::new(), &data)?
-        .on_timeline_of(after.id, timeline_id, ActivityData::ContactRestored {});
+    changes.record(env, write, after.id, Vec::new(), &data)?.on_timeline_of(
+        after.id,
+        timeline_id,
+        ActivityData::ContactRestored {},
+    );
     Ok(after)
 }
 

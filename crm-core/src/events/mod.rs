@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod group;
 pub mod model;
+pub mod payload;
 pub mod relay;
 pub mod service;
 pub mod store;
@@ -12,6 +13,7 @@ pub mod visibility;
 pub use bus::News;
 pub use group::{Batch, GroupName, GroupProgress, GroupReader};
 pub use model::{Event, EventBounds, EventName, EventPosition, RecordedEvent};
+pub use payload::Payload;
 pub use relay::Relay;
 pub use service::Events;
 pub use subscription::{After, Delivery, Subscription};

@@ -27,7 +27,7 @@ pub struct Event {
     pub request_id: RequestId,
     /// The record that it happened to.
     pub subject: EntityRef,
-    /// The shape that the name documents, as JSON.
+    /// The [`Payload`](super::Payload) of the name, as JSON.
     pub data: Box<RawValue>,
 }
 
@@ -45,11 +45,10 @@ impl Event {
         struct About {
             contact_id: Option<ContactId>,
             activity: Option<Of>,
-            call: Option<Of>,
             consent: Option<Of>,
         }
         let about: About = serde_json::from_str(self.data.get()).ok()?;
-        let of = about.activity.or(about.call).or(about.consent);
+        let of = about.activity.or(about.consent);
         about.contact_id.or_else(|| of?.contact_id)
     }
 }
@@ -58,6 +57,7 @@ impl Event {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(transparent)]
 pub struct EventPosition(pub u64);
 
@@ -88,8 +88,8 @@ pub struct RecordedEvent {
 
 macro_rules! event_names {
     ($($(#[$doc:meta])* $name:ident = $action:literal, $version:literal;)*) => {
-        /// What can happen. Each name has one documented shape of [`Event::data`]; a changed shape
-        /// gets a new version.
+        /// What can happen. Each name has one shape of [`Event::data`], that of its own name in
+        /// [`payload`](super::payload); a changed shape gets a new version.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventName { $($(#[$doc])* $name,)* }
 
@@ -111,74 +111,74 @@ macro_rules! event_names {
 }
 
 event_names! {
-    /// `{"tenant": {...}}`
+    /// A tenant was made.
     TenantCreated = "tenant.created", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// A tenant's settings have changed, or who owns it.
     TenantUpdated = "tenant.updated", 1;
-    /// `{"user": {...}}`
+    /// A user was made.
     UserCreated = "user.created", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// A user has changed.
     UserUpdated = "user.updated", 1;
-    /// `{}`: the password, the second factor or a linked account of a user has changed.
+    /// The password, the second factor or a linked account of a user has changed.
     UserSecured = "user.secured", 1;
-    /// `{}`: the user proved who they are, and what is kept of that has changed: a one-time code is used up,
-    /// or wrong attempts are forgotten.
+    /// The user proved who they are, and what is kept of that has changed: a one-time code is used up, or
+    /// wrong attempts are forgotten.
     UserAuthenticated = "user.authenticated", 1;
-    /// `{"failures"}`: somebody was wrong about the user's password or second factor, so often in a row.
+    /// Somebody was wrong about the user's password or second factor.
     AuthenticationFailed = "user.authentication_failed", 1;
-    /// `{"user_id", "method"}`
+    /// A user signed in.
     SessionStarted = "session.started", 1;
-    /// `{"user_id"}`
+    /// A sign-in goes on with a new token.
     SessionRefreshed = "session.refreshed", 1;
-    /// `{"user_id"}`: the user proved again who they are.
+    /// The user proved again who they are.
     SessionProved = "session.proved", 1;
-    /// `{"user_id", "reason"}`
+    /// A sign-in is over.
     SessionEnded = "session.ended", 1;
-    /// `{"name", "role", "scopes", "expires_at"}`
+    /// An API key was made.
     ApiKeyCreated = "api_key.created", 1;
-    /// `{}`: the first use for a while.
+    /// An API key was used for the first time in a while.
     ApiKeyUsed = "api_key.used", 1;
-    /// `{}`
+    /// An API key was revoked.
     ApiKeyRevoked = "api_key.revoked", 1;
-    /// `{"company": {...}}`
+    /// A company was made.
     CompanyCreated = "company.created", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// A company has changed.
     CompanyUpdated = "company.updated", 1;
-    /// `{"contact": {...}}`
+    /// A contact was made.
     ContactCreated = "contact.created", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// A contact has changed.
     ContactUpdated = "contact.updated", 1;
-    /// `{"version", "deleted_at"}`
+    /// A contact is out of use.
     ContactDeleted = "contact.deleted", 1;
-    /// `{"version"}`
+    /// A deleted contact is back in use.
     ContactRestored = "contact.restored", 1;
-    /// `{"activity": {...}}`
+    /// Somebody logged an activity.
     ActivityLogged = "activity.logged", 1;
-    /// `{"consent": {...}}`
+    /// A contact's answer was written down.
     ConsentRecorded = "consent.recorded", 1;
-    /// `{"account": {...}}`
+    /// An account with a carrier was made.
     TelephonyAccountCreated = "telephony_account.created", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// An account with a carrier has changed; new secrets are not shown.
     TelephonyAccountUpdated = "telephony_account.updated", 1;
-    /// `{"call": {...}}`: it was asked for, or comes in.
+    /// A call was asked for, or comes in.
     CallStarted = "call.started", 1;
-    /// `{"call": {...}}`: it was made on an ordinary phone.
+    /// A call on an ordinary phone was written down.
     CallLogged = "call.logged", 1;
-    /// `{"version", "changes": {field: new value}}`
+    /// A call has changed.
     CallUpdated = "call.updated", 1;
-    /// `{"version", "changes": {field: new value}}`: it is over.
+    /// A call is over.
     CallEnded = "call.ended", 1;
-    /// `{"version", "changes": {field: new value}}`: a recording of it can be heard.
+    /// A recording of a call can be heard.
     CallRecorded = "call.recorded", 1;
-    /// `{"bytes", "from", "to"}`: somebody was given the recording, or these bytes of it.
+    /// Somebody was given a recording, or these bytes of it.
     RecordingHeard = "recording.heard", 1;
-    /// `{"version", "changes": {field: new value}}`: a recording of the call can no longer be heard.
+    /// A recording of a call can no longer be heard.
     RecordingDeleted = "recording.deleted", 1;
-    /// `{"kind", "failure"}`: a dead job is tried again.
+    /// A dead job is tried again.
     JobRetried = "job.retried", 1;
-    /// `{"kind", "failure"}`: a dead job was given up for good.
+    /// A dead job was given up for good.
     JobDiscarded = "job.discarded", 1;
-    /// `{"name", "cron", "next_at"}`: a schedule has a new time.
+    /// A schedule is new, or has a new time.
     ScheduleSet = "schedule.set", 1;
 }
 

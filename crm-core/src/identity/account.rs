@@ -1,7 +1,6 @@
 //! What people do with their own account: who they are, their password, their sessions.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::credential::{
     Authenticators, Credential, CredentialKind, SignIn, SignInMethod, StandingOf,
@@ -14,7 +13,7 @@ use super::secret::{RefreshToken, Secret};
 use super::sign_in::{put_authenticators, put_sign_in, throttle_of};
 use crate::access::{ACTIONS, ManageOwnAccount, Role};
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{SessionEnd, SessionEnded, SessionRefreshed};
 use crate::id::{SignInId, UserId};
 use crate::scope::{Proof, SystemScope, TenantScope};
 use crate::session::Session;
@@ -158,9 +157,8 @@ impl Account<'_> {
             if let Some(sign_in) = self.current().await? {
                 let epoch = user.session_epoch;
                 let sign_in = SignIn { epoch, proved_at: changes.at(), ..sign_in };
-                let data = json!({ "user_id": user.id });
-                let name = EventName::SessionRefreshed;
-                put_sign_in(core, &mut changes, sign_in, name, &data)?;
+                let data = SessionRefreshed { user_id: user.id };
+                put_sign_in(core, &mut changes, sign_in, &data)?;
             }
             self.session.commit(changes).await
         };
@@ -215,7 +213,7 @@ impl Account<'_> {
             let user = self.user_id()?;
             let sign_in = self.sign_in(id).await?.filter(|sign_in| sign_in.user_id == user);
             let sign_in = sign_in.ok_or_else(|| Error::not_found("session"))?;
-            self.end(sign_in, "ended").await
+            self.end(sign_in, SessionEnd::Ended).await
         };
         let ended = self.session.retry_contended(false, attempt);
         self.session.run("account.end_session", ended).await
@@ -244,7 +242,7 @@ impl Account<'_> {
             for id in ids {
                 let sign_in = self.sign_in(id).await?;
                 if let Some(sign_in) = sign_in.filter(|sign_in| sign_in.user_id == user) {
-                    self.end(sign_in, "signed_out").await?;
+                    self.end(sign_in, SessionEnd::SignedOut).await?;
                 }
             }
             Ok(())
@@ -253,15 +251,15 @@ impl Account<'_> {
         self.session.run("account.sign_out", ended).await
     }
 
-    async fn end(&self, sign_in: SignIn, reason: &'static str) -> Result<()> {
+    async fn end(&self, sign_in: SignIn, reason: SessionEnd) -> Result<()> {
         if sign_in.ended_at.is_some() {
             return Ok(());
         }
         let mut changes = self.session.new_changes();
-        let data = json!({ "user_id": sign_in.user_id, "reason": reason });
+        let data = SessionEnded { user_id: sign_in.user_id, reason };
         let sign_in = SignIn { ended_at: Some(changes.at()), ..sign_in };
         let core = self.session.core();
-        put_sign_in(core, &mut changes, sign_in, EventName::SessionEnded, &data)?;
+        put_sign_in(core, &mut changes, sign_in, &data)?;
         self.session.commit(changes).await
     }
 

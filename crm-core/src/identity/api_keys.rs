@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::credential::{ApiKey, Credential, CredentialKind, StandingOf};
 use super::secret::{OpaqueToken, Secret, TokenKind};
@@ -13,7 +12,8 @@ use crate::changes::{Changes, Write};
 use crate::crm::Core;
 use crate::email::shorten;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::Payload;
+use crate::events::payload::{ApiKeyCreated, ApiKeyRevoked, ApiKeyUsed};
 use crate::id::{ApiKeyId, UserId};
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::scope::{Actor, Proof, SystemScope, TenantScope};
@@ -153,11 +153,8 @@ impl ApiKeys<'_> {
                     secret: token.text(TokenKind::ApiKey),
                 };
                 let mut changes = Changes::new(permit.scope(), now);
-                let data = json!({
-                    "name": key.name, "role": key.role, "scopes": key.scopes,
-                    "expires_at": key.expires_at,
-                });
-                put(self.session.core(), &mut changes, key, 0, EventName::ApiKeyCreated, &data)?;
+                let data = ApiKeyCreated { api_key: &created.api_key };
+                put(self.session.core(), &mut changes, key, 0, &data)?;
                 self.session.commit_made(changes, &created).await?;
                 Ok(created)
             })
@@ -206,9 +203,10 @@ impl ApiKeys<'_> {
             }
             let mut changes = self.session.new_changes();
             let expected = key.version;
-            let key = ApiKey { revoked_at: Some(changes.at()), version: expected + 1, ..key };
-            let name = EventName::ApiKeyRevoked;
-            put(self.session.core(), &mut changes, key, expected, name, &json!({}))?;
+            let (version, revoked_at) = (expected + 1, changes.at());
+            let key = ApiKey { revoked_at: Some(revoked_at), version, ..key };
+            let data = ApiKeyRevoked { version, revoked_at };
+            put(self.session.core(), &mut changes, key, expected, &data)?;
             self.session.commit(changes).await
         };
         self.session.run("api_keys.revoke", self.session.retry_contended(false, attempt)).await
@@ -249,13 +247,12 @@ fn put(
     changes: &mut Changes,
     key: ApiKey,
     expected_version: i64,
-    name: EventName,
-    data: &serde_json::Value,
+    data: &impl Payload,
 ) -> Result<()> {
     let id = key.id;
     let credential = Box::new(Credential::ApiKey(key));
     let write = Write::PutCredential { credential, expected_version };
-    changes.record(&core.env, write, id, name, Vec::new(), data)?;
+    changes.record(&core.env, write, id, Vec::new(), data)?;
     Ok(())
 }
 
@@ -299,9 +296,10 @@ impl Identity {
         let noted = async {
             let mut changes = Changes::new(&self.scope_of_key(tenant, key), now);
             let expected = key.version;
-            let used = ApiKey { last_used_at: Some(now), version: expected + 1, ..key.clone() };
-            let name = EventName::ApiKeyUsed;
-            put(self.core(), &mut changes, used, expected, name, &json!({}))?;
+            let version = expected + 1;
+            let used = ApiKey { last_used_at: Some(now), version, ..key.clone() };
+            let data = ApiKeyUsed { version, last_used_at: now };
+            put(self.core(), &mut changes, used, expected, &data)?;
             self.core().commit(changes).await
         };
         match noted.await {

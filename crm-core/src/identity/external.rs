@@ -6,7 +6,6 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::credential::{
     Authenticators, Credential, CredentialKind, Link, SignInMethod, SignInName, StandingOf,
@@ -18,7 +17,7 @@ use super::sign_in::{Identity, SignedIn, not_signed_in, put_authenticators, tena
 use crate::changes::{Changes, Write};
 use crate::email::EmailAddress;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::{UserCreated, UserSecured};
 use crate::id::{SignInId, TenantId, UserId};
 use crate::scope::SystemScope;
 use crate::tenancy::Tenant;
@@ -347,9 +346,9 @@ impl Identity {
             version: 1,
         };
         let mut changes = self.changes_of(&tenant, &user);
-        let data = json!({ "user": user });
+        let data = UserCreated { user: &user };
         let write = Write::InsertUser(user.clone());
-        changes.record(env, write, user.id, EventName::UserCreated, Vec::new(), &data)?;
+        changes.record(env, write, user.id, Vec::new(), &data)?;
         self.put_link(&mut changes, who, email, user.id)?;
         Ok((tenant, user, changes))
     }
@@ -371,8 +370,8 @@ impl Identity {
         };
         let credential = Box::new(Credential::Link(link));
         let write = Write::PutCredential { credential, expected_version: 0 };
-        let (name, fields) = (EventName::UserSecured, vec!["link".to_owned()]);
-        changes.record(&self.core().env, write, user_id, name, fields, &json!({}))?;
+        let fields = vec!["link".to_owned()];
+        changes.record(&self.core().env, write, user_id, fields, &UserSecured {})?;
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::credential::{
     Authenticators, Credential, Invitation, SignInMethod, Standing, StandingOf,
@@ -17,7 +16,7 @@ use crate::access::ManageUsers;
 use crate::changes::{Changes, Write};
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::{Changed, UserUpdated};
 use crate::id::{TenantId, UserId};
 use crate::scope::SystemScope;
 use crate::tenancy::Tenant;
@@ -219,24 +218,25 @@ pub(super) fn put_user(
         return Ok(after);
     }
     let mut fields = Vec::new();
-    let mut new_values = serde_json::Map::new();
-    let mut note = |field: &str, value| {
-        fields.push(field.to_owned());
-        new_values.insert(field.to_owned(), value);
-    };
-    if before.full_name != after.full_name {
-        note("full_name", json!(after.full_name));
+    let mut new_values = Changed::none();
+    macro_rules! compare {
+        ($($field:ident)*) => {$(
+            if before.$field != after.$field {
+                fields.push(stringify!($field).to_owned());
+                new_values.set(stringify!($field), &after.$field)?;
+            }
+        )*};
     }
-    if before.role != after.role {
-        note("role", json!(after.role));
-    }
-    if before.status != after.status {
-        note("status", json!(after.status));
+    compare!(full_name role status);
+    // It follows from something that has an audit entry of its own.
+    if before.session_epoch != after.session_epoch {
+        new_values.set("session_epoch", &after.session_epoch)?;
     }
     let expected_version = before.version;
     let user = User { updated_at: changes.at(), version: expected_version + 1, ..after };
-    let data = json!({ "version": user.version, "changes": new_values });
+    let (version, updated_at) = (user.version, user.updated_at);
+    let data = UserUpdated { version, updated_at, changes: new_values };
     let write = Write::UpdateUser { user: user.clone(), expected_version };
-    changes.record(env, write, user.id, EventName::UserUpdated, fields, &data)?;
+    changes.record(env, write, user.id, fields, &data)?;
     Ok(user)
 }

@@ -1,7 +1,6 @@
 //! The way in by a password, and a second factor where there is one.
 
 use serde::Deserialize;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::credential::{Authenticators, Credential, SignInMethod, SignInName, StandingOf};
@@ -17,7 +16,7 @@ use crate::changes::Changes;
 use crate::crm::Core;
 use crate::email::EmailAddress;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::{AuthenticationFailed, UserAuthenticated};
 use crate::id::{Id, TenantId, UserId};
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
 use crate::tenancy::Tenant;
@@ -232,8 +231,7 @@ pub(super) fn note_success(
     changes: &mut Changes,
     after: Authenticators,
 ) -> Result<()> {
-    let name = EventName::UserAuthenticated;
-    record_authenticators(core, changes, after, name, &[], &json!({}))
+    record_authenticators(core, changes, after, &[], &UserAuthenticated {})
 }
 
 /// Counts a wrong password or code of a user, up to the number that matters. The count outlives this
@@ -258,9 +256,8 @@ pub(super) async fn note_failure(
             let (region, role) = (tenant.default_region, Role::Owner);
             let scope = TenantScope::new(tenant.id, region, actor, role, proof, request_id.clone());
             let mut changes = Changes::new(&scope, core.env.now());
-            let data = json!({ "failures": failures });
-            let name = EventName::AuthenticationFailed;
-            record_authenticators(core, &mut changes, own, name, &[], &data)?;
+            let data = AuthenticationFailed { failures };
+            record_authenticators(core, &mut changes, own, &[], &data)?;
             match core.commit(changes).await {
                 Err(error) if error.kind() == ErrorKind::VersionConflict => {}
                 result => return result,

@@ -1,12 +1,10 @@
 //! The next tokens of a sign-in.
 
-use serde_json::json;
-
 use super::credential::{PreviousToken, SignIn, StandingOf};
 use super::secret::{OpaqueToken, RefreshToken, Secret};
 use super::sign_in::{Identity, Tokens, not_signed_in, put_sign_in, signed_in};
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::{SessionEnd, SessionEnded, SessionRefreshed};
 
 /// How often a refresh looks again that met another change of the same sign-in.
 const MOST_TRIES: usize = 100;
@@ -72,8 +70,8 @@ impl Identity {
                 }),
                 ..sign_in.clone()
             };
-            let data = json!({ "user_id": user.id });
-            put_sign_in(self.core(), &mut changes, renewed, EventName::SessionRefreshed, &data)?;
+            let data = SessionRefreshed { user_id: user.id };
+            put_sign_in(self.core(), &mut changes, renewed, &data)?;
             self.core().commit(changes).await?;
             return self.tokens(tenant.id, user.id, &refresh.with(next));
         }
@@ -91,8 +89,8 @@ impl Identity {
             "a used refresh token came back: its sign-in is ended"
         );
         let ended = SignIn { ended_at: Some(now), ..sign_in.clone() };
-        let data = json!({ "user_id": user.id, "reason": "token_reused" });
-        put_sign_in(self.core(), &mut changes, ended, EventName::SessionEnded, &data)?;
+        let data = SessionEnded { user_id: user.id, reason: SessionEnd::TokenReused };
+        put_sign_in(self.core(), &mut changes, ended, &data)?;
         self.core().commit(changes).await?;
         Err(Error::new(
             ErrorKind::TokenReused,

@@ -14,7 +14,7 @@ use crate::access::{ManageOwnAccount, SecureOwnAccount};
 use crate::crm::Core;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::SessionProved;
 use crate::id::{TenantId, UserId};
 use crate::tenancy::Tenant;
 use crate::time::Timestamp;
@@ -213,9 +213,8 @@ impl Account<'_> {
             if after != own {
                 note_success(core, &mut changes, after)?;
             }
-            let data = serde_json::json!({ "user_id": user.id });
             let sign_in = SignIn { proved_at: changes.at(), ..sign_in };
-            put_sign_in(core, &mut changes, sign_in, EventName::SessionProved, &data)?;
+            put_sign_in(core, &mut changes, sign_in, &SessionProved { user_id: user.id })?;
             self.session.commit(changes).await
         };
         let proved = self.session.retry_contended(false, attempt);

@@ -1,7 +1,5 @@
 //! What a session can do with users.
 
-use serde_json::json;
-
 use super::credential::Authenticators;
 use super::invitation::{CreatedUser, invite, put_user};
 use super::model::{NewUser, User, UserPatch, UserStatus};
@@ -10,7 +8,7 @@ use crate::access::{Action, ManageOwners, ManageUsers, Permit, ReadUsers, Role};
 use crate::changes::{Changes, Write};
 use crate::email::EmailAddress;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::UserCreated;
 use crate::id::UserId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::patch::Patch;
@@ -63,10 +61,9 @@ impl Users<'_> {
                     updated_at: changes.at(),
                     version: 1,
                 };
-                let data = json!({ "user": user });
+                let data = UserCreated { user: &user };
                 let write = Write::InsertUser(user.clone());
-                let name = EventName::UserCreated;
-                changes.record(&core.env, write, user.id, name, Vec::new(), &data)?;
+                changes.record(&core.env, write, user.id, Vec::new(), &data)?;
                 let (kept, token) = invite(&core.env, changes.tenant(), user.id, changes.at())?;
                 let own =
                     Authenticators { invitation: Some(kept), ..Authenticators::none(user.id) };

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::credential::{
     Authenticators, Credential, SignIn, SignInMethod, SignInName, Standing, StandingOf,
@@ -13,7 +12,8 @@ use super::secret::{RefreshToken, Secret, TokenKind};
 use crate::changes::{Changes, Write};
 use crate::crm::{Core, Crm};
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::Payload;
+use crate::events::payload::{SessionStarted, UserSecured};
 use crate::id::{SignInId, TenantId, UserId};
 use crate::ports::Quota;
 use crate::scope::{Actor, Proof, RequestId, SystemScope, TenantScope};
@@ -166,8 +166,8 @@ impl Identity {
             previous: None,
             version: 0,
         };
-        let data = json!({ "user_id": user.id, "method": method });
-        put_sign_in(core, changes, sign_in, EventName::SessionStarted, &data)?;
+        let data = SessionStarted { user_id: user.id, method };
+        put_sign_in(core, changes, sign_in, &data)?;
         self.tokens(changes.tenant(), user.id, &token)
     }
 
@@ -281,23 +281,22 @@ pub(super) fn put_authenticators(
     own: Authenticators,
     fields: &[&str],
 ) -> Result<()> {
-    record_authenticators(core, changes, own, EventName::UserSecured, fields, &json!({}))
+    record_authenticators(core, changes, own, fields, &UserSecured {})
 }
 
 pub(super) fn record_authenticators(
     core: &Core,
     changes: &mut Changes,
     own: Authenticators,
-    name: EventName,
     fields: &[&str],
-    data: &serde_json::Value,
+    data: &impl Payload,
 ) -> Result<()> {
     let (user, expected_version) = (own.user_id, own.version);
     let own = Authenticators { version: expected_version + 1, ..own };
     let credential = Box::new(Credential::Authenticators(own));
     let write = Write::PutCredential { credential, expected_version };
     let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-    changes.record(&core.env, write, user, name, fields, data)?;
+    changes.record(&core.env, write, user, fields, data)?;
     Ok(())
 }
 
@@ -305,14 +304,13 @@ pub(super) fn put_sign_in(
     core: &Core,
     changes: &mut Changes,
     sign_in: SignIn,
-    name: EventName,
-    data: &serde_json::Value,
+    data: &impl Payload,
 ) -> Result<()> {
     let (id, expected_version) = (sign_in.id, sign_in.version);
     let sign_in = SignIn { version: expected_version + 1, ..sign_in };
     let credential = Box::new(Credential::SignIn(sign_in));
     let write = Write::PutCredential { credential, expected_version };
-    changes.record(&core.env, write, id, name, Vec::new(), data)?;
+    changes.record(&core.env, write, id, Vec::new(), data)?;
     Ok(())
 }
 

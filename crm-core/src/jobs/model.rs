@@ -363,6 +363,7 @@ pub enum JobEnd {
 
 /// Jobs that are enqueued again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Schedule {
     /// Identifies the schedule within its tenant.

@@ -1,7 +1,6 @@
 //! What a session can do with jobs.
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::model::{Job, NewJob, Schedule, next_time};
 use super::store::JobQuery;
@@ -9,7 +8,7 @@ use super::{JobKind, JobState};
 use crate::access::{ManageJobs, ReadJobs};
 use crate::changes::Write;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::EventName;
+use crate::events::payload::{JobDiscarded, JobRetried};
 use crate::id::JobId;
 use crate::page::{Page, PageOf, Position, SortKey};
 use crate::session::Session;
@@ -104,7 +103,7 @@ impl Jobs<'_> {
     ///
     /// `forbidden`; `not_found`; `conflict` when it is not dead; `unavailable` or `internal` from the store.
     pub async fn retry(&self, id: JobId) -> Result<Job> {
-        self.session.run("jobs.retry", self.end(id, EventName::JobRetried, Write::RetryJob)).await
+        self.session.run("jobs.retry", self.end(id, End::Retry)).await
     }
 
     /// Gives a dead job up for good.
@@ -113,16 +112,11 @@ impl Jobs<'_> {
     ///
     /// `forbidden`; `not_found`; `conflict` when it is not dead; `unavailable` or `internal` from the store.
     pub async fn discard(&self, id: JobId) -> Result<()> {
-        let discarded = self.end(id, EventName::JobDiscarded, Write::DiscardJob);
+        let discarded = self.end(id, End::Discard);
         self.session.run("jobs.discard", discarded).await.map(drop)
     }
 
-    async fn end(
-        &self,
-        id: JobId,
-        name: EventName,
-        write: impl FnOnce(JobId) -> Write,
-    ) -> Result<Job> {
+    async fn end(&self, id: JobId, end: End) -> Result<Job> {
         let look = self.session.store().job(self.session.scope(), id);
         let (_permit, job) = self.session.authorize_on::<ManageJobs, _>("job", look).await?;
         if job.state != JobState::Dead {
@@ -130,8 +124,17 @@ impl Jobs<'_> {
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let mut changes = self.session.new_changes();
-        let data = json!({ "kind": job.kind, "failure": job.failure });
-        changes.record(self.session.env(), write(id), id, name, Vec::new(), &data)?;
+        let (env, kind, failure) = (self.session.env(), &job.kind, job.failure.as_deref());
+        match end {
+            End::Retry => {
+                let data = JobRetried { kind, failure };
+                changes.record(env, Write::RetryJob(id), id, Vec::new(), &data)?;
+            }
+            End::Discard => {
+                let data = JobDiscarded { kind, failure };
+                changes.record(env, Write::DiscardJob(id), id, Vec::new(), &data)?;
+            }
+        }
         let run_at = changes.at();
         self.session.commit(changes).await?;
         Ok(Job { state: JobState::Ready, attempts: 0, run_at, ..job })
@@ -199,6 +202,13 @@ impl Jobs<'_> {
             })
             .await
     }
+}
+
+/// What becomes of a dead job.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Retry,
+    Discard,
 }
 
 fn must_be_the_hosts(kind: &JobKind) -> Result<()> {

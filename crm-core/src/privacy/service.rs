@@ -1,12 +1,10 @@
 //! What a session can do with consents.
 
-use serde_json::json;
-
 use super::model::{Consent, MAX_SOURCE, NewConsent};
 use crate::access::{ReadConsents, RecordConsents};
 use crate::changes::Write;
 use crate::error::{Error, Result};
-use crate::events::EventName;
+use crate::events::payload::ConsentRecorded;
 use crate::id::ContactId;
 use crate::session::Session;
 
@@ -49,17 +47,10 @@ impl Privacy<'_> {
                     user_id: permit.scope().actor().user(),
                     at: changes.at(),
                 };
-                let data = json!({ "consent": consent });
+                let data = ConsentRecorded { consent: &consent };
                 let write = Write::InsertConsent(consent.clone());
                 let env = self.session.env();
-                changes.record(
-                    env,
-                    write,
-                    consent.id,
-                    EventName::ConsentRecorded,
-                    vec![],
-                    &data,
-                )?;
+                changes.record(env, write, consent.id, vec![], &data)?;
                 self.session.commit_made(changes, &consent).await?;
                 Ok(consent)
             })

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::port::{CarrierAccount, CarrierSecrets};
 use crate::access::{ManageTelephony, ReadTelephony};
@@ -13,7 +12,7 @@ use crate::crm::Core;
 use crate::email::shorten;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{Changed, TelephonyAccountCreated, TelephonyAccountUpdated};
 use crate::id::{TelephonyAccountId, TenantId};
 use crate::identity::service::cannot_be_cleared;
 use crate::patch::Patch;
@@ -450,24 +449,17 @@ fn put_account(
         expected_version: before.map_or(0, |before| before.version),
     };
     let Some(before) = before else {
-        let data = json!({ "account": TelephonyAccountView::from(after) });
-        changes.record(
-            env,
-            write,
-            after.id,
-            EventName::TelephonyAccountCreated,
-            Vec::new(),
-            &data,
-        )?;
+        let data = TelephonyAccountCreated { account: &TelephonyAccountView::from(after) };
+        changes.record(env, write, after.id, Vec::new(), &data)?;
         return Ok(());
     };
     let mut fields = Vec::new();
-    let mut new_values = serde_json::Map::new();
+    let mut new_values = Changed::none();
     macro_rules! compare {
         ($($field:ident)*) => {$(
             if before.$field != after.$field {
                 fields.push(stringify!($field).to_owned());
-                new_values.insert(stringify!($field).to_owned(), json!(after.$field));
+                new_values.set(stringify!($field), &after.$field)?;
             }
         )*};
     }
@@ -475,8 +467,9 @@ fn put_account(
     if before.sealed_secrets != after.sealed_secrets {
         fields.push("secrets".to_owned());
     }
-    let data = json!({ "version": after.version, "changes": new_values });
-    changes.record(env, write, after.id, EventName::TelephonyAccountUpdated, fields, &data)?;
+    let (version, updated_at) = (after.version, after.updated_at);
+    let data = TelephonyAccountUpdated { version, updated_at, changes: new_values };
+    changes.record(env, write, after.id, fields, &data)?;
     Ok(())
 }
 

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::model::{NewTenant, Slug, Tenant, dispositions, recording_days};
 use crate::access::Role;
 use crate::changes::{Changes, Write};
 use crate::crm::Core;
 use crate::email::EmailAddress;
 use crate::error::{Error, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{TenantCreated, UserCreated};
 use crate::id::TenantId;
 use crate::identity::{User, UserStatus};
 use crate::scope::{SystemScope, TenantScope};
@@ -107,12 +105,12 @@ impl System {
             version: 1,
         };
         let mut changes = Changes::new(&self.tenant_scope(&tenant), now);
-        let data = json!({ "tenant": tenant });
+        let data = TenantCreated { tenant: &tenant };
         let write = Write::InsertTenant(tenant.clone());
-        changes.record(env, write, tenant.id, EventName::TenantCreated, Vec::new(), &data)?;
-        let data = json!({ "user": owner });
+        changes.record(env, write, tenant.id, Vec::new(), &data)?;
+        let data = UserCreated { user: &owner };
         let write = Write::InsertUser(owner.clone());
-        changes.record(env, write, owner.id, EventName::UserCreated, Vec::new(), &data)?;
+        changes.record(env, write, owner.id, Vec::new(), &data)?;
         Ok((tenant, owner, changes))
     }
 

@@ -1,7 +1,6 @@
 //! A tenant's own settings.
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::model::{Tenant, dispositions};
 use crate::access::{ManageTenant, ReadTenant, Role};
@@ -10,7 +9,7 @@ use crate::changes::{Changes, Write};
 use crate::email::shorten;
 use crate::env::Env;
 use crate::error::{Error, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::{Changed, TenantUpdated};
 use crate::identity::service::cannot_be_cleared;
 use crate::patch::Patch;
 use crate::phone::Region;
@@ -118,21 +117,21 @@ pub(crate) fn put_tenant(
     others: &[&str],
 ) -> Result<Tenant> {
     let mut fields: Vec<String> = others.iter().map(|field| (*field).to_owned()).collect();
-    let mut new_values = serde_json::Map::new();
+    let mut new_values = Changed::none();
     macro_rules! compare {
         ($($field:ident)*) => {$(
             if before.$field != after.$field {
                 fields.push(stringify!($field).to_owned());
-                new_values.insert(stringify!($field).to_owned(), json!(after.$field));
+                new_values.set(stringify!($field), &after.$field)?;
             }
         )*};
     }
     compare!(name default_region join_domains join_role dispositions recording_days);
     let expected_version = before.version;
     let tenant = Tenant { version: expected_version + 1, ..after };
-    let data = json!({ "version": tenant.version, "changes": new_values });
+    let data = TenantUpdated { version: tenant.version, changes: new_values };
     let write = Write::UpdateTenant { tenant: tenant.clone(), expected_version };
-    changes.record(env, write, tenant.id, EventName::TenantUpdated, fields, &data)?;
+    changes.record(env, write, tenant.id, fields, &data)?;
     Ok(tenant)
 }
 

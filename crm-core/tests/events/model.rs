@@ -1,0 +1,155 @@
+//! A reader that knows records from events alone, as `docs/events.md` says.
+
+use std::collections::BTreeMap;
+
+use crm_core::events::{Event, EventName};
+use crm_core::{EntityKind, EntityRef};
+use serde_json::{Map, Value, json};
+
+/// What an event does to the record of its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The record is this field of the data.
+    Whole(&'static str),
+    /// The fields of the data and of its `changes` take the place of the record's.
+    Merge,
+    /// None.
+    Nothing,
+}
+
+pub(crate) fn effect(name: EventName) -> Effect {
+    match name {
+        EventName::TenantCreated => Effect::Whole("tenant"),
+        EventName::UserCreated => Effect::Whole("user"),
+        EventName::ApiKeyCreated => Effect::Whole("api_key"),
+        EventName::CompanyCreated => Effect::Whole("company"),
+        EventName::ContactCreated => Effect::Whole("contact"),
+        EventName::ActivityLogged => Effect::Whole("activity"),
+        EventName::ConsentRecorded => Effect::Whole("consent"),
+        EventName::TelephonyAccountCreated => Effect::Whole("account"),
+        EventName::CallStarted | EventName::CallLogged => Effect::Whole("call"),
+        EventName::ScheduleSet => Effect::Whole("schedule"),
+        EventName::TenantUpdated
+        | EventName::UserUpdated
+        | EventName::ApiKeyUsed
+        | EventName::ApiKeyRevoked
+        | EventName::CompanyUpdated
+        | EventName::ContactUpdated
+        | EventName::ContactDeleted
+        | EventName::ContactRestored
+        | EventName::TelephonyAccountUpdated
+        | EventName::CallUpdated
+        | EventName::CallEnded
+        | EventName::CallRecorded
+        | EventName::RecordingDeleted => Effect::Merge,
+        EventName::UserSecured
+        | EventName::UserAuthenticated
+        | EventName::AuthenticationFailed
+        | EventName::SessionStarted
+        | EventName::SessionRefreshed
+        | EventName::SessionProved
+        | EventName::SessionEnded
+        | EventName::RecordingHeard
+        | EventName::JobRetried
+        | EventName::JobDiscarded => Effect::Nothing,
+    }
+}
+
+type Record = Map<String, Value>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    records: BTreeMap<String, Record>,
+    /// What contacts' timelines tell of contacts, without ids.
+    told: Vec<Value>,
+}
+
+impl Model {
+    pub(crate) fn apply(&mut self, event: &Event) {
+        let mut data: Record = serde_json::from_str(event.data.get()).unwrap();
+        let subject = event.subject.to_string();
+        match effect(event.name) {
+            Effect::Whole(field) => {
+                let Some(Value::Object(record)) = data.remove(field) else {
+                    panic!("{}: no {field}", event.name);
+                };
+                self.tell(event, json!({ "source": record.get("source") }));
+                self.records.insert(subject, record);
+            }
+            Effect::Merge => {
+                let record = self.records.get_mut(&subject).expect("it was made before");
+                let mut old = Record::new();
+                let mut new = Record::new();
+                if let Some(Value::Object(changes)) = data.remove("changes") {
+                    for (field, value) in changes {
+                        let before = record.insert(field.clone(), value.clone());
+                        old.insert(field.clone(), before.unwrap_or_default());
+                        new.insert(field, value);
+                    }
+                }
+                record.extend(data);
+                self.tell(event, json!({ "old": old, "new": new }));
+            }
+            Effect::Nothing => {}
+        }
+    }
+
+    fn tell(&mut self, event: &Event, what: Value) {
+        let (kind, data) = match event.name {
+            EventName::ContactCreated => ("contact_created", what),
+            EventName::ContactUpdated => ("contact_updated", what),
+            EventName::ContactDeleted => ("contact_deleted", json!({})),
+            EventName::ContactRestored => ("contact_restored", json!({})),
+            _ => return,
+        };
+        let entry = json!({
+            "contact_id": event.subject.id, "kind": kind, "occurred_at": event.occurred_at,
+            "user_id": event.actor.user(), "data": data,
+        });
+        self.told.push(entry);
+    }
+
+    /// The records of a kind, by id.
+    pub(crate) fn all(&self, kind: EntityKind) -> Vec<Value> {
+        let prefix = format!("{}:", kind.as_str());
+        let own = self.records.iter().filter(|(subject, _)| subject.starts_with(&prefix));
+        own.map(|(_, record)| Value::Object(record.clone())).collect()
+    }
+
+    pub(crate) fn knows(&self, subject: EntityRef) -> bool {
+        self.records.contains_key(&subject.to_string())
+    }
+
+    /// What timelines tell of contacts, without ids.
+    pub(crate) fn told(&self) -> &[Value] {
+        &self.told
+    }
+
+    /// The entries of calls on the timelines of who is called or calls.
+    pub(crate) fn entries_of_calls(&self) -> Vec<Value> {
+        let with_somebody =
+            self.all(EntityKind::Call).into_iter().filter(|call| !call["contact_id"].is_null());
+        let entry = |call: Value| {
+            let inbound = call["direction"] == "inbound";
+            json!({
+                "id": call["activity_id"],
+                "contact_id": call["contact_id"],
+                "kind": "call",
+                "occurred_at": call["started_at"],
+                "user_id": call["user_id"],
+                "subject": null,
+                "body": call["note"],
+                "data": {
+                    "direction": call["direction"],
+                    "number": if inbound { &call["from"] } else { &call["to"] },
+                    "duration_seconds": call["duration_seconds"],
+                    "disposition": call["disposition"],
+                    "status": call["status"],
+                    "call_id": call["id"],
+                },
+                "created_at": call["created_at"],
+            })
+        };
+        with_somebody.map(entry).collect()
+    }
+}
