@@ -1,16 +1,32 @@
 //! The event log.
 
-use crm_core::Role;
+use std::time::Duration;
+
 use crm_core::activities::NewActivity;
 use crm_core::companies::{CompanyPatch, NewCompany};
-use crm_core::contacts::{ContactPatch, NewContact};
-use crm_core::events::{Event, EventPosition};
+use crm_core::contacts::{ContactPatch, NewContact, NewEmail};
+use crm_core::events::{After, Event, EventBounds, EventPosition, GroupName};
 use crm_core::identity::{UserPatch, UserStatus};
-use crm_core::{EntityRef, EventId, Patch};
+use crm_core::ports::Clock as _;
+use crm_core::{EntityRef, ErrorKind, EventId, Patch, Role, Session};
 use serde_json::{Value, json};
 
 use crate::case::cases;
-use crate::env::{ALL, plan_all};
+use crate::env::{ALL, Env, plan_all, refused};
+
+async fn bounds(env: &Env, session: &Session) -> EventBounds {
+    env.store.event_bounds(session.scope()).await.unwrap()
+}
+
+async fn place(env: &Env, session: &Session, group: &GroupName) -> Option<EventPosition> {
+    env.store.event_group(session.scope(), group).await.unwrap()
+}
+
+/// A contact with an e-mail.
+fn reachable(name: &str, address: &str) -> NewContact {
+    let emails = vec![NewEmail { address: address.to_owned(), label: None }];
+    NewContact { emails, ..NewContact::named(name, "Reader") }
+}
 
 cases! {
     async fn events_are_per_tenant(env: &Env) {
@@ -166,5 +182,140 @@ cases! {
         let times: Vec<i64> =
             events.iter().skip(5).map(|one| one.event.occurred_at.as_micros()).collect();
         assert!(times.is_sorted_by(|a, b| a + 1 == *b), "each its own microsecond: {times:?}");
+    }
+
+    async fn the_bounds_of_the_log(env: &Env) {
+        let (session, other) = (env.tenant("acme").await, env.tenant("other").await);
+        for number in 0..5 {
+            let new = NewContact::named("Number", number.to_string());
+            session.contacts().create(new.clone()).await.unwrap();
+            other.contacts().create(new).await.unwrap();
+            let events = env.events(&session).await;
+            let bounds = bounds(env, &session).await;
+            assert_eq!(bounds.horizon, EventPosition::START, "nothing is forgotten");
+            assert_eq!(bounds.newest, events.last().unwrap().position);
+            // Where others are still writing, the end is before what they may write.
+            assert!(bounds.end <= bounds.newest, "{bounds:?}");
+        }
+        let before = bounds(env, &session).await;
+        let mia = session.contacts().create(NewContact::named("Mia", "Late")).await.unwrap();
+        let next = env.store.events_after(session.scope(), before.end, ALL).await.unwrap();
+        assert_eq!(next.last().unwrap().event.subject, EntityRef::from(mia.id));
+        let next: Vec<_> = next.iter().filter(|one| one.position > before.newest).collect();
+        assert_eq!(next.len(), 1, "what came after the bounds is after the newest");
+    }
+
+    async fn a_group_moves_with_its_effect(env: &Env) {
+        let session = env.tenant("acme").await;
+        session.contacts().create(reachable("Ada", "ada@acme.example")).await.unwrap();
+        let group: GroupName = "letters".parse().unwrap();
+        assert_eq!(place(env, &session, &group).await, None, "nobody has read for it");
+        let mut reader = session.events().group(group.clone(), After::Start).await.unwrap();
+        let begun = place(env, &session, &group).await;
+        assert_eq!(begun, Some(EventPosition::START));
+
+        // An effect that is refused does not move the group.
+        let batch = reader.next().await.unwrap();
+        let last = batch.events().last().unwrap().position;
+        let taken = batch.session().contacts().create(reachable("Eve", "ada@acme.example")).await;
+        refused(taken, ErrorKind::AlreadyExists);
+        assert_eq!(place(env, &session, &group).await, begun);
+
+        let effect = batch.session().contacts().create(reachable("Eve", "eve@acme.example")).await;
+        let effect = effect.unwrap();
+        assert_eq!(place(env, &session, &group).await, Some(last));
+        assert!(env.store.contact(session.scope(), effect.id).await.unwrap().is_some());
+
+        // And a batch without an effect.
+        let batch = reader.next().await.unwrap();
+        let subjects: Vec<_> = batch.events().iter().map(|one| one.event.subject).collect();
+        assert_eq!(subjects, [EntityRef::from(effect.id)]);
+        let last = batch.events()[0].position;
+        batch.done().await.unwrap();
+        assert_eq!(place(env, &session, &group).await, Some(last));
+    }
+
+    async fn a_group_moves_once(env: &Env) {
+        let session = env.tenant("acme").await;
+        session.contacts().create(NewContact::named("Ada", "Lovelace")).await.unwrap();
+        let group: GroupName = "letters".parse().unwrap();
+        let mut first = session.events().group(group.clone(), After::Start).await.unwrap();
+        let mut second = session.events().group(group.clone(), After::Start).await.unwrap();
+        for round in ["new", "kept"] {
+            let (won, lost) = (first.next().await.unwrap(), second.next().await.unwrap());
+            assert_eq!(won.events().len(), lost.events().len(), "{round}: both see the same");
+            let effect = NewContact::named("Effect", round);
+            won.session().contacts().create(effect.clone()).await.unwrap();
+            let moved = place(env, &session, &group).await;
+            refused(lost.session().contacts().create(effect).await, ErrorKind::Conflict);
+            refused(lost.done().await, ErrorKind::Conflict);
+            assert_eq!(place(env, &session, &group).await, moved);
+        }
+        let contacts = env.all_contacts(&session).await;
+        assert_eq!(contacts.len(), 3, "each effect is there once");
+        assert_eq!(env.events(&session).await.len(), 5, "a refused unit leaves no event");
+    }
+
+    async fn groups_are_per_tenant(env: &Env) {
+        let (acme, other) = (env.tenant("acme").await, env.tenant("other").await);
+        let group: GroupName = "letters".parse().unwrap();
+        let mut reader = acme.events().group(group.clone(), After::Start).await.unwrap();
+        let batch = reader.next().await.unwrap();
+        let last = batch.events().last().unwrap().position;
+        batch.done().await.unwrap();
+        assert_eq!(place(env, &other, &group).await, None);
+        let mut theirs = other.events().group(group.clone(), After::Start).await.unwrap();
+        theirs.next().await.unwrap().done().await.unwrap();
+        assert_eq!(place(env, &acme, &group).await, Some(last));
+        let another: GroupName = "letter".parse().unwrap();
+        assert_eq!(place(env, &acme, &another).await, None, "a group of another name");
+    }
+
+    async fn old_events_are_forgotten(env: &Env) {
+        let (session, other) = (env.tenant("acme").await, env.tenant("other").await);
+        for number in 0..6 {
+            env.clock.advance_micros(1_000_000);
+            let new = NewContact::named("Number", number.to_string());
+            session.contacts().create(new.clone()).await.unwrap();
+            other.contacts().create(new).await.unwrap();
+        }
+        let theirs = env.events(&other).await.len();
+        let all = env.events(&session).await;
+        assert_eq!(all.len(), 8, "the tenant, its owner, six contacts");
+        let forget = async |before, limit| {
+            env.store.forget_events(session.scope(), before, limit).await.unwrap()
+        };
+        let before = all[5].event.occurred_at;
+        assert_eq!(forget(all[0].event.occurred_at, ALL).await, 0, "none is before the first");
+        assert_eq!(bounds(env, &session).await.horizon, EventPosition::START);
+        assert_eq!(forget(before, 2).await, 2, "no more than asked for");
+        assert_eq!(bounds(env, &session).await.horizon, all[1].position);
+        assert_eq!(forget(before, ALL).await, 3, "up to the first that is not old");
+        assert_eq!(forget(before, ALL).await, 0);
+        let kept: Vec<EventId> = env.events(&session).await.iter().map(|one| one.event.id).collect();
+        let expected: Vec<EventId> = all[5..].iter().map(|one| one.event.id).collect();
+        assert_eq!(kept, expected);
+        let now = bounds(env, &session).await;
+        assert_eq!((now.horizon, now.newest), (all[4].position, all[7].position));
+        assert!(now.horizon <= now.end && now.end <= now.newest, "{now:?}");
+        assert_eq!(env.events(&other).await.len(), theirs, "other tenants keep theirs");
+        assert_eq!(bounds(env, &other).await.horizon, EventPosition::START);
+    }
+
+    async fn positions_are_not_given_again(env: &Env) {
+        let session = env.tenant("acme").await;
+        session.contacts().create(NewContact::named("Ada", "Lovelace")).await.unwrap();
+        let last = env.events(&session).await.last().unwrap().position;
+        let later = env.clock.now().after(Duration::from_secs(1));
+        let forgotten = env.store.forget_events(session.scope(), later, ALL).await.unwrap();
+        assert_eq!(forgotten, 3);
+        assert!(env.events(&session).await.is_empty());
+        let empty = bounds(env, &session).await;
+        assert_eq!((empty.horizon, empty.end, empty.newest), (last, last, last));
+        let eve = session.contacts().create(NewContact::named("Eve", "Moore")).await.unwrap();
+        let next = env.store.events_after(session.scope(), last, ALL).await.unwrap();
+        assert_eq!(next.len(), 1, "the log goes on where it was");
+        assert_eq!(next[0].event.subject, EntityRef::from(eve.id));
+        assert_eq!(bounds(env, &session).await.newest, next[0].position);
     }
 }

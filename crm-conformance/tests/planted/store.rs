@@ -1,5 +1,6 @@
 //! The store in memory with one fault.
 
+mod events;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,14 +16,14 @@ use crm_core::companies::{Company, CompanyKey};
 use crm_core::contacts::search::{Candidate, CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, CustomValue, Deleted};
-use crm_core::events::{EventBounds, EventName, EventPosition, GroupName, RecordedEvent};
+use crm_core::events::{EventName, EventPosition, RecordedEvent};
 use crm_core::idempotency::Outcome;
 use crm_core::identity::{Credential, CredentialKind, SignInName, Standing, StandingOf, User};
 use crm_core::jobs::{ClaimedJob, Job};
 use crm_core::memory::MemoryStore;
 use crm_core::ports::{
-    ActivityStore, AuditStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
-    IdentityStore, SearchStore, Store, TenancyStore,
+    ActivityStore, AuditStore, CompanyStore, ContactStore, IdempotencyStore, IdentityStore,
+    SearchStore, Store, TenancyStore,
 };
 use crm_core::tenancy::{Slug, Tenant};
 use crm_core::{
@@ -134,6 +135,16 @@ pub(crate) enum Fault {
     DoublesCalls,
     /// A refused unit leaves its jobs.
     LeavesJobsBehind,
+    /// The end of the log is after its newest event.
+    LooksAhead,
+    /// The newest event is not counted.
+    ForgetsNewest,
+    /// A refused unit moves its group.
+    MovesGroupsBehind,
+    /// Events are forgotten, and the log begins where it did.
+    HidesTheHorizon,
+    /// The log is counted from its first event that is kept.
+    CountsAnew,
 }
 
 pub(crate) struct Planted {
@@ -148,6 +159,7 @@ pub(crate) struct Planted {
     sign_ins: Mutex<BTreeMap<Uuid, Credential>>,
     claimed: Mutex<Vec<ClaimedJob>>,
     left_jobs: Mutex<Vec<Job>>,
+    left_progress: Mutex<Option<EventPosition>>,
 }
 
 /// Makes stores with the fault.
@@ -168,6 +180,7 @@ impl Factory for With {
             sign_ins: Mutex::default(),
             claimed: Mutex::default(),
             left_jobs: Mutex::default(),
+            left_progress: Mutex::default(),
         }))
     }
 }
@@ -328,9 +341,13 @@ impl Store for Planted {
         let hidden = contacts.split_off(hides(contacts.len()));
         self.hidden.lock().unwrap().extend(&hidden);
         let jobs = changes.jobs().to_vec();
+        let progress = changes.progress().map(|progress| progress.to);
         let result = self.inner.commit(changes).await;
         if self.has(Fault::LeavesJobsBehind) && result.is_err() {
             self.left_jobs.lock().unwrap().extend(jobs);
+        }
+        if self.has(Fault::MovesGroupsBehind) && result.is_err() {
+            *self.left_progress.lock().unwrap() = progress;
         }
         tokio::task::yield_now().await;
         if self.has(Fault::StopsWhenDropped) {
@@ -693,48 +710,6 @@ impl ActivityStore for Planted {
             filter.user_id = None;
         }
         self.inner.activity_stats(scope, &filter, group_by).await
-    }
-}
-
-#[async_trait]
-impl EventStore for Planted {
-    async fn events_after(
-        &self,
-        scope: &TenantScope,
-        position: EventPosition,
-        limit: usize,
-    ) -> Result<Vec<RecordedEvent>> {
-        let mut found = Vec::new();
-        for scope in self.leaks(scope) {
-            found.extend(self.inner.events_after(&scope, position, limit).await?);
-        }
-        found.extend(self.left_behind.lock().unwrap().iter().cloned());
-        if self.has(Fault::ForgetsEvents) {
-            found.retain(|recorded| recorded.event.name != EventName::ContactDeleted);
-        }
-        if self.has(Fault::ReordersEvents) {
-            found.sort_by_key(|recorded| (recorded.event.occurred_at, recorded.event.subject.id));
-            found.reverse();
-        }
-        Ok(self.paged(found, position == EventPosition::START, None))
-    }
-    async fn event_bounds(&self, scope: &TenantScope) -> Result<EventBounds> {
-        self.inner.event_bounds(scope).await
-    }
-    async fn event_group(
-        &self,
-        scope: &TenantScope,
-        group: &GroupName,
-    ) -> Result<Option<EventPosition>> {
-        self.inner.event_group(scope, group).await
-    }
-    async fn forget_events(
-        &self,
-        scope: &TenantScope,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<usize> {
-        self.inner.forget_events(scope, before, limit).await
     }
 }
 

@@ -89,8 +89,8 @@ pub struct GroupReader {
     group: GroupName,
     otherwise: After,
     subscription: Subscription,
-    /// Where the store has the group, as far as is known.
-    kept: Option<EventPosition>,
+    /// Where the store has the group.
+    kept: EventPosition,
 }
 
 impl GroupReader {
@@ -99,14 +99,13 @@ impl GroupReader {
         group: GroupName,
         otherwise: After,
     ) -> Result<Self> {
-        let kept = session.store().event_group(session.scope(), &group).await?;
-        let after = kept.map_or(otherwise, After::Position);
-        let subscription = Subscription::begin(session, after).await?;
+        let kept = place(session, &group, otherwise).await?;
+        let subscription = Subscription::begin(session, After::Position(kept)).await?;
         Ok(GroupReader { session: session.clone(), group, otherwise, subscription, kept })
     }
 
     /// The next events, at most some hundreds, as soon as there is one. Until they are
-    /// [`done`](Batch::done), they come again.
+    /// [`done`](Batch::done), they come again. Dropping the future loses none.
     ///
     /// # Errors
     ///
@@ -127,32 +126,47 @@ impl GroupReader {
         self.batch(here).await.map(Some)
     }
 
-    /// Goes to where the group is, which another reader may have moved.
+    /// Goes to where the group is: another reader may have moved it, or the last batch was not done.
     async fn find_place(&mut self) -> Result<()> {
-        let kept = self.session.store().event_group(self.session.scope(), &self.group).await?;
-        if kept != self.kept || kept.is_some_and(|kept| kept != self.subscription.position()) {
-            let after = kept.map_or(self.otherwise, After::Position);
-            self.subscription = Subscription::begin(&self.session, after).await?;
-            self.kept = kept;
+        self.kept = place(&self.session, &self.group, self.otherwise).await?;
+        if self.kept != self.subscription.position() {
+            self.subscription =
+                Subscription::begin(&self.session, After::Position(self.kept)).await?;
         }
         Ok(())
     }
 
     async fn batch(&mut self, mut deliveries: Vec<Delivery>) -> Result<Batch> {
-        if !matches!(deliveries.last(), Some(Delivery::Reset(_))) {
-            deliveries.extend(self.subscription.read_already());
+        let incomplete = deliveries.iter().any(|one| matches!(one, Delivery::Reset(_)));
+        if incomplete {
+            // What is still kept is the group's to handle.
+            self.subscription = Subscription::begin(&self.session, After::Start).await?;
+            deliveries = self.subscription.next_now().await?;
         }
-        let mut events = Vec::new();
-        let mut incomplete = false;
-        for delivery in deliveries {
-            match delivery {
-                Delivery::Event(recorded) => events.push(recorded),
-                Delivery::Reset(_) => incomplete = true,
-            }
-        }
-        let to = self.subscription.position();
-        let progress = GroupProgress { group: self.group.clone(), from: self.kept, to };
+        deliveries.extend(self.subscription.read_already());
+        let events = deliveries.into_iter().filter_map(Delivery::event).collect();
+        let (group, from) = (self.group.clone(), Some(self.kept));
+        let progress = GroupProgress { group, from, to: self.subscription.position() };
         Ok(Batch { session: self.session.consuming(progress), events, incomplete })
+    }
+}
+
+/// Where the group is. One that is not there yet is put where it is to begin, so that whoever reads for it next
+/// begins there, too.
+async fn place(session: &Session, group: &GroupName, otherwise: After) -> Result<EventPosition> {
+    let (store, scope) = (session.store(), session.scope());
+    if let Some(kept) = store.event_group(scope, group).await? {
+        return Ok(kept);
+    }
+    let to = Subscription::begin(session, otherwise).await?.position();
+    let progress = GroupProgress { group: group.clone(), from: None, to: to.held() };
+    let moving = session.consuming(progress);
+    match moving.commit(moving.new_changes()).await {
+        // Another reader was first.
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            store.event_group(scope, group).await?.ok_or(error)
+        }
+        moved => moved.map(|()| to.held()),
     }
 }
 

@@ -64,6 +64,11 @@ pub struct EventPosition(pub u64);
 impl EventPosition {
     /// Before the first event.
     pub const START: EventPosition = EventPosition(0);
+
+    /// What a database can keep of it: none counts further.
+    pub(crate) fn held(self) -> Self {
+        EventPosition(self.0.min(i64::MAX.cast_unsigned()))
+    }
 }
 
 /// How far a tenant's event log goes.

@@ -14,6 +14,9 @@ pub struct Events<'s> {
 }
 
 impl Events<'_> {
+    /// The most events of one read.
+    pub const MAX_LIMIT: usize = 1000;
+
     /// Follows the events that the actor may see, as they happen.
     ///
     /// # Errors
@@ -36,8 +39,6 @@ impl Events<'_> {
             })
             .await
     }
-    /// The most events of one read.
-    pub const MAX_LIMIT: usize = 1000;
 
     /// The events after `position`, oldest first, at most `limit` (held to 1..=1000).
     ///

@@ -38,6 +38,16 @@ pub enum Delivery {
     Reset(EventPosition),
 }
 
+impl Delivery {
+    /// The event, where it is one.
+    pub fn event(self) -> Option<RecordedEvent> {
+        match self {
+            Delivery::Event(recorded) => Some(recorded),
+            Delivery::Reset(_) => None,
+        }
+    }
+}
+
 /// The events of a tenant that the session's actor may see, in order, each once, without an end.
 ///
 /// Woken by commits of this process, and by those of others where [`Crm::relay`](crate::Crm::relay) runs. The
