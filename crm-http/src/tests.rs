@@ -21,7 +21,7 @@ const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr
 async fn app(config: Config) -> App {
     let store = SqliteStore::open_in_memory().await.unwrap();
     let crm = Crm::builder(store).build().unwrap();
-    App { crm, config: std::sync::Arc::new(config) }
+    App::new(crm, config)
 }
 
 /// Routes of the test's own, surrounded as all are.
