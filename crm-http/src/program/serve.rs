@@ -5,7 +5,7 @@ use crm_core::identity::{RegistrationPolicy, SignInPolicy};
 use crm_http::{Config, Dependency, Origins};
 use crm_redis::Redis;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 use crate::program::database::{Database, DatabaseUrl};
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let redis = work::redis(&args.work).await?;
     config.dependencies.extend(redis.clone().map(dependency));
     let throw_away = if args.demo { stage(&mut database, &args)? } else { None };
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+    let listener = listen(args.listen).map_err(|error| {
         Failure::Failed(format!("--listen: cannot listen on {}: {error}", args.listen))
     })?;
     let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
@@ -101,6 +101,19 @@ pub(crate) async fn run(
         folder.close().map_err(|error| Failure::of_file("remove", &path, &error))?;
     }
     Ok(())
+}
+
+/// What the system keeps of replies to somebody who does not read: enough for 2 MB/s over 100 ms, and little
+/// enough that a client which has stopped reading is noticed soon.
+const SEND_BUFFER: u32 = 128 * 1024;
+
+fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Those that are accepted have it from here.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(1024)
 }
 
 fn dependency(redis: Redis) -> Dependency {

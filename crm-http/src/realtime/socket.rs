@@ -13,8 +13,8 @@ use super::frames::{Ended, FromClient, ToClient};
 use super::hub::Connection;
 use crate::config::Config;
 
-/// Who takes longer to take what is sent reads too slowly.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Who takes longer to take what is sent, beyond what the system keeps for them, reads too slowly.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How long the end of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes of the largest message of a client.

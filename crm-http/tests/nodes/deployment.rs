@@ -86,10 +86,11 @@ impl Deployment {
         self.nodes[node].as_ref().unwrap().metrics.clone()
     }
 
-    /// The tenant, as the operator sees it in the database.
+    /// The tenant, as the operator sees it: a node of its own.
     pub(crate) async fn session(&self) -> Session {
         let store = PostgresStore::connect(&self.url).await.unwrap();
-        let crm = Crm::builder(store).build().unwrap();
+        let redis = crm_redis::Redis::connect(&self.redis.url()).await.unwrap();
+        let crm = Crm::builder(store).bus(redis.bus()).build().unwrap();
         let system = crm.system("look at what a test has done").unwrap();
         let tenants = system.tenants(None, 10).await.unwrap();
         system.session(tenants[0].id).await.unwrap()

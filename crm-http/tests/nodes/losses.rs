@@ -16,7 +16,7 @@ async fn lose_nothing(clients: u64, rounds: u64) {
     let followers: Vec<_> = (1..=clients)
         .map(|seed| {
             let (addresses, token) = (deployment.addresses.clone(), deployment.token.clone());
-            let random = Random(seed * 0x9e37_79b9_7f4a_7c15);
+            let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             tokio::spawn(follow(addresses, token, random, ends.clone()))
         })
         .collect();
