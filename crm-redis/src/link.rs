@@ -228,10 +228,11 @@ async fn keep(shared: Arc<Shared>, door: Door, listening: Option<Arc<dyn Listeni
             Ok(connection) => {
                 tracing::info!(listening = listening.is_some(), "connected to Redis");
                 told_away = false;
-                shared.state.send_modify(|state| state.connection = Some(connection.clone()));
+                // Who waits for the connection and then listens has missed nothing.
                 if let Some(listening) = &listening {
                     listening.listens();
                 }
+                shared.state.send_modify(|state| state.connection = Some(connection.clone()));
                 let error = until_lost(&shared, attempt, connection, answer).await;
                 tracing::warn!(error, listening = listening.is_some(), "lost Redis");
             }
