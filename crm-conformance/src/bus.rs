@@ -16,7 +16,7 @@ use crate::case::cases;
 use crate::env::BusEnv;
 
 /// How long anything may take, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// After which what was told is taken to have come through.
 const QUIET: Duration = Duration::from_millis(200);
@@ -143,11 +143,11 @@ cases! {
 
     async fn telling_does_not_wait(env: &BusEnv) {
         env.until(true).await;
-        env.tell(20_000).await;
+        env.tell(2_000).await;
         env.outage.begin().await;
-        env.tell(20_000).await;
+        env.tell(2_000).await;
         env.until(false).await;
-        env.tell(20_000).await;
+        env.tell(2_000).await;
         env.outage.end().await;
         env.until(true).await;
         let mut listener = env.nodes[1].listen();

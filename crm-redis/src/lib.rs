@@ -48,6 +48,7 @@ mod presence;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crm_core::ports::{Randomness as _, SystemRandomness};
 use crm_core::{Error, Result, TenantId};
@@ -82,11 +83,17 @@ pub struct RedisOptions {
     /// The certificates in PEM, one after the other, of those who vouch for the server, instead of those whom
     /// the machine trusts.
     pub root_certificates: Option<Vec<u8>>,
+    /// How long a command may take, 500 ms by default: whoever asks does without Redis after that.
+    pub answer_within: Duration,
 }
 
 impl Default for RedisOptions {
     fn default() -> Self {
-        RedisOptions { prefix: "crm".to_owned(), root_certificates: None }
+        RedisOptions {
+            prefix: "crm".to_owned(),
+            root_certificates: None,
+            answer_within: Duration::from_millis(500),
+        }
     }
 }
 
@@ -112,7 +119,7 @@ impl Redis {
     /// `invalid` when the URL or an option is wrong; `internal` outside a tokio runtime.
     pub async fn connect_with(url: &str, options: RedisOptions) -> Result<Self> {
         let runtime = Handle::try_current().map_err(Error::internal)?;
-        let door = Door::new(url, options.root_certificates)?;
+        let door = Door::new(url, options.root_certificates, options.answer_within)?;
         let prefix = prefix(options.prefix)?;
         let link = Link::commands(&runtime, door.clone());
         link.first_attempt().await;

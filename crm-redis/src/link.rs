@@ -19,8 +19,6 @@ use tokio::time;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long a command may take.
-const ANSWER: Duration = Duration::from_millis(500);
 /// How long a connection that nobody waits for may be silent.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How often a connection is asked whether it is alive.
@@ -32,10 +30,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub(crate) struct Door {
     client: Client,
+    /// How long a command may take.
+    answer: Duration,
 }
 
 impl Door {
-    pub(crate) fn new(url: &str, roots: Option<Vec<u8>>) -> Result<Self> {
+    pub(crate) fn new(url: &str, roots: Option<Vec<u8>>, answer: Duration) -> Result<Self> {
         // The URL holds a password: it is in no message.
         let wrong =
             |message: &'static str| Error::invalid_field("redis_url", "invalid_url", message);
@@ -62,13 +62,14 @@ impl Door {
             _ => Client::open(info),
         };
         let unusable = "cannot be used: the URL or the certificates are wrong";
-        Ok(Door { client: client.map_err(|error| wrong(unusable).with_source(error))? })
+        let client = client.map_err(|error| wrong(unusable).with_source(error))?;
+        Ok(Door { client, answer })
     }
 
     pub(crate) async fn check(&self) -> Result<()> {
         let answer = async {
-            let mut connection = self.open(|_| {}, ANSWER).await?;
-            redis::cmd("PING").exec_async(&mut connection).await
+            let mut connection = self.open(|_| {}, self.answer).await?;
+            in_time(self.answer, redis::cmd("PING").exec_async(&mut connection)).await
         };
         answer.await.map_err(unavailable)
     }
@@ -111,6 +112,7 @@ pub(crate) trait Listening: Send + Sync + 'static {
 /// A connection that is made again when it is lost. It ends when dropped.
 pub(crate) struct Link {
     shared: Arc<Shared>,
+    answer: Duration,
     keeper: JoinHandle<()>,
 }
 
@@ -139,8 +141,9 @@ impl Link {
 
     fn new(runtime: &Handle, door: Door, listening: Option<Arc<dyn Listening>>) -> Self {
         let shared = Arc::new(Shared { state: watch::Sender::default() });
+        let answer = door.answer;
         let keeper = runtime.spawn(keep(Arc::clone(&shared), door, listening));
-        Link { shared, keeper }
+        Link { shared, answer, keeper }
     }
 
     /// Returns when the first attempt to connect has ended, well or not.
@@ -161,19 +164,19 @@ impl Link {
     /// The answer to a command.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let (attempt, mut connection) = self.connection()?;
-        self.judged(attempt, in_time(ANSWER, command.query_async(&mut connection)).await)
+        self.judged(attempt, in_time(self.answer, command.query_async(&mut connection)).await)
     }
 
     /// The answer to several commands, sent at once.
     pub(crate) async fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T> {
         let (attempt, mut connection) = self.connection()?;
-        self.judged(attempt, in_time(ANSWER, commands.query_async(&mut connection)).await)
+        self.judged(attempt, in_time(self.answer, commands.query_async(&mut connection)).await)
     }
 
     /// The answer of a script.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
         let (attempt, mut connection) = self.connection()?;
-        self.judged(attempt, in_time(ANSWER, script.invoke_async(&mut connection)).await)
+        self.judged(attempt, in_time(self.answer, script.invoke_async(&mut connection)).await)
     }
 
     fn connection(&self) -> Result<(u64, MultiplexedConnection)> {
@@ -220,7 +223,7 @@ impl Shared {
 }
 
 async fn keep(shared: Arc<Shared>, door: Door, listening: Option<Arc<dyn Listening>>) {
-    let answer = if listening.is_some() { SILENCE } else { ANSWER };
+    let answer = if listening.is_some() { SILENCE } else { door.answer };
     let mut told_away = false;
     loop {
         let attempt = shared.state.borrow().attempts;
@@ -228,10 +231,11 @@ async fn keep(shared: Arc<Shared>, door: Door, listening: Option<Arc<dyn Listeni
             Ok(connection) => {
                 tracing::info!(listening = listening.is_some(), "connected to Redis");
                 told_away = false;
-                shared.state.send_modify(|state| state.connection = Some(connection.clone()));
+                // Who waits for the connection and then listens has missed nothing.
                 if let Some(listening) = &listening {
                     listening.listens();
                 }
+                shared.state.send_modify(|state| state.connection = Some(connection.clone()));
                 let error = until_lost(&shared, attempt, connection, answer).await;
                 tracing::warn!(error, listening = listening.is_some(), "lost Redis");
             }

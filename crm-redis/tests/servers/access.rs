@@ -14,6 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every command that there is.
 async fn works(url: &str, options: &RedisOptions) {
+    let options = RedisOptions { answer_within: MINUTE, ..options.clone() };
     let one = Redis::connect_with(url, options.clone()).await.unwrap();
     let two = Redis::connect_with(url, options.clone()).await.unwrap();
     one.check().await.unwrap();

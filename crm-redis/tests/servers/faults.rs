@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use crm_conformance::{Outage as _, Proxy};
 use crm_core::ports::{Cache as _, Cached, EventBus as _, Limits as _, News, Presence as _, Quota};
 use crm_core::presence::Connected;
 use crm_core::{ErrorKind, TenantId, Timestamp, UserId};
@@ -169,4 +170,24 @@ async fn what_is_too_large_is_not_put() {
         assert_eq!(cache.get(tenant(1), "large").await.unwrap() == Cached::Hit(value), known);
         cache.forget(tenant(1), &["large".to_owned()]).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_could_not_tell_says_so() {
+    let server = Server::start(&[]).await;
+    let way = Proxy::to(format!("127.0.0.1:{}", server.port)).await.unwrap();
+    let redis = Redis::connect(&format!("redis://{}", way.address)).await.unwrap();
+    let cut_off = redis.bus();
+    let [(_, heard), _] = nodes(&server).await;
+    cut_off.listens().await;
+    let mut listener = heard.listen();
+    cut_off.tell(News::Jobs);
+    hears(&mut listener, News::Jobs, RECOVERY).await;
+    way.begin().await;
+    // The connection that it tells through is another than the one that it listens on.
+    while redis.presence().present(tenant(1), now()).await.is_ok() {}
+    cut_off.tell(News::Events(tenant(1)));
+    way.end().await;
+    hears(&mut listener, News::Missed, RECOVERY).await;
+    assert!(heard.is_up());
 }

@@ -30,7 +30,8 @@ fn some_news() -> News {
 }
 
 async fn node(server: &Server, prefix: &str) -> RedisBus {
-    let options = RedisOptions { prefix: prefix.to_owned(), ..RedisOptions::default() };
+    let (prefix, answer_within) = (prefix.to_owned(), PATIENCE);
+    let options = RedisOptions { prefix, answer_within, ..RedisOptions::default() };
     let bus = Redis::connect_with(&server.url(), options).await.unwrap().bus();
     bus.listens().await;
     bus
