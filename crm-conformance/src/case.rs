@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::future::BoxFuture;
 
-use crate::env::{BlobsEnv, CarrierEnv, Env};
+use crate::env::{BlobsEnv, BusEnv, CacheEnv, CarrierEnv, Env, LimitsEnv, PresenceEnv};
 use crate::factory::Source;
 use crate::harness::Configuration;
 
@@ -27,6 +27,10 @@ pub(crate) enum Run {
     Env(for<'a> fn(&'a Env) -> BoxFuture<'a, ()>),
     BlobsEnv(for<'a> fn(&'a BlobsEnv) -> BoxFuture<'a, ()>),
     CarrierEnv(for<'a> fn(&'a CarrierEnv) -> BoxFuture<'a, ()>),
+    BusEnv(for<'a> fn(&'a BusEnv) -> BoxFuture<'a, ()>),
+    PresenceEnv(for<'a> fn(&'a PresenceEnv) -> BoxFuture<'a, ()>),
+    CacheEnv(for<'a> fn(&'a CacheEnv) -> BoxFuture<'a, ()>),
+    LimitsEnv(for<'a> fn(&'a LimitsEnv) -> BoxFuture<'a, ()>),
 }
 
 impl Case {
@@ -37,6 +41,10 @@ impl Case {
             (Run::Env(_), Source::Store(_))
                 | (Run::BlobsEnv(_), Source::Blobs(_))
                 | (Run::CarrierEnv(_), Source::Carrier(_))
+                | (Run::BusEnv(_), Source::Bus(_))
+                | (Run::PresenceEnv(_), Source::Presence(_))
+                | (Run::CacheEnv(_), Source::Cache(_))
+                | (Run::LimitsEnv(_), Source::Limits(_))
         )
     }
 
@@ -63,6 +71,18 @@ impl Case {
                         run(&factory.fresh().await.map_err(none)?).await;
                     }
                     (Run::CarrierEnv(run), Source::Carrier(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    (Run::BusEnv(run), Source::Bus(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    (Run::PresenceEnv(run), Source::Presence(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    (Run::CacheEnv(run), Source::Cache(factory)) => {
+                        run(&factory.fresh().await.map_err(none)?).await;
+                    }
+                    (Run::LimitsEnv(run), Source::Limits(factory)) => {
                         run(&factory.fresh().await.map_err(none)?).await;
                     }
                     _ => return Err(format!("{self:?} is a case of another port")),

@@ -4,13 +4,15 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crm_core::blobs::Blobs;
+use crm_core::cache::Cache;
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactSort, Deleted, NewContact};
 use crm_core::events::{EventPosition, RecordedEvent};
 use crm_core::identity::{
     Arrival, Identity, NewUser, PasswordSignIn, Registration, UserPatch, UserStatus,
 };
-use crm_core::ports::Store;
+use crm_core::ports::{EventBus, Limits, Store};
+use crm_core::presence::Presence;
 use crm_core::telephony::{CarrierAccount, Telephony};
 use crm_core::tenancy::{NewTenant, System};
 use crm_core::{
@@ -22,6 +24,7 @@ use crate::clock::{SeededRandomness, TestClock};
 use crate::factory::{Factory, Fresh, Passing};
 use crate::faulty::FaultyStore;
 use crate::namesake::Namesake;
+use crate::nodes::Outage;
 
 /// More than any case writes.
 pub(crate) const ALL: usize = 10_000;
@@ -51,6 +54,32 @@ pub struct CarrierEnv {
     pub(crate) number: PhoneNumber,
     /// Who answers.
     pub(crate) answers: PhoneNumber,
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Two nodes on a bus, and how they are cut off from it.
+pub struct BusEnv {
+    pub(crate) nodes: [Arc<dyn EventBus>; 2],
+    pub(crate) outage: Arc<dyn Outage>,
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Who is connected, as two nodes see it.
+pub struct PresenceEnv {
+    pub(crate) nodes: [Arc<dyn Presence>; 2],
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A cache as two nodes see it, and how its time passes.
+pub struct CacheEnv {
+    pub(crate) nodes: [Arc<dyn Cache>; 2],
+    pub(crate) time: Arc<dyn Passing>,
+    pub(crate) _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// Limits that two nodes count for.
+pub struct LimitsEnv {
+    pub(crate) nodes: [Arc<dyn Limits>; 2],
     pub(crate) _keep: Box<dyn Any + Send + Sync>,
 }
 

@@ -13,6 +13,7 @@ use crm_core::{PhoneNumber, Result, Timestamp};
 
 use crate::clock::TestClock;
 use crate::env::{BlobsEnv, CarrierEnv};
+use crate::nodes::{BusFactory, CacheFactory, LimitsFactory, PresenceFactory};
 
 /// Makes the stores of one configuration of an adapter.
 #[async_trait]
@@ -154,4 +155,8 @@ pub(crate) enum Source {
     Store(Arc<dyn Factory>),
     Blobs(Arc<dyn BlobsFactory>),
     Carrier(Arc<dyn CarrierFactory>),
+    Bus(Arc<dyn BusFactory>),
+    Presence(Arc<dyn PresenceFactory>),
+    Cache(Arc<dyn CacheFactory>),
+    Limits(Arc<dyn LimitsFactory>),
 }

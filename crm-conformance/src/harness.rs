@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::cases;
 use crate::factory::{BlobsFactory, CarrierFactory, Factory, Source};
+use crate::nodes::{BusFactory, CacheFactory, LimitsFactory, PresenceFactory};
 
 /// An adapter in one configuration, e.g. on a file.
 #[derive(Clone)]
@@ -30,6 +31,26 @@ impl Configuration {
     /// The configuration `name` of a carrier of calls.
     pub fn carrier(name: &'static str, factory: impl CarrierFactory) -> Self {
         Configuration { name, source: Source::Carrier(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of a bus between nodes.
+    pub fn bus(name: &'static str, factory: impl BusFactory) -> Self {
+        Configuration { name, source: Source::Bus(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of a presence.
+    pub fn presence(name: &'static str, factory: impl PresenceFactory) -> Self {
+        Configuration { name, source: Source::Presence(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of a cache.
+    pub fn cache(name: &'static str, factory: impl CacheFactory) -> Self {
+        Configuration { name, source: Source::Cache(Arc::new(factory)) }
+    }
+
+    /// The configuration `name` of limits.
+    pub fn limits(name: &'static str, factory: impl LimitsFactory) -> Self {
+        Configuration { name, source: Source::Limits(Arc::new(factory)) }
     }
 }
 

@@ -1,7 +1,8 @@
-//! What every adapter of a port of [`crm_core`] must prove: stores, places for blobs, carriers of calls.
+//! What every adapter of a port of [`crm_core`] must prove: stores, places for blobs, carriers of calls,
+//! and what nodes share: a bus, presence, a cache, limits.
 //!
-//! Each bullet under `# Behavior` in the docs of [`crm_core::ports`], [`crm_core::blobs`] and
-//! [`crm_core::telephony`] names a case of this crate. An adapter runs them all from a test target without a harness:
+//! Each bullet under `# Behavior` in the docs of [`crm_core::ports`], [`crm_core::blobs`],
+//! [`crm_core::telephony`], [`crm_core::presence`] and [`crm_core::cache`] names a case of this crate. An adapter runs them all from a test target without a harness:
 //!
 //! ```no_run
 //! # // tests/conformance.rs, with `harness = false` in Cargo.toml
@@ -22,7 +23,8 @@
 //! }
 //! ```
 //!
-//! [`Configuration::blobs`] and [`Configuration::carrier`] do the same for the other ports.
+//! [`Configuration::blobs`], [`Configuration::carrier`], [`Configuration::bus`] and so on do the same for the
+//! other ports; a [`Proxy`] cuts an adapter off from its server.
 //! [`differential`] compares a store with the one in memory over random commands; [`TestClock`],
 //! [`SeededRandomness`] and [`FaultyStore`] serve an adapter's own tests.
 
@@ -43,6 +45,8 @@ mod faulty;
 mod harness;
 pub mod killed_workers;
 mod namesake;
+mod nodes;
+mod proxy;
 mod snapshot;
 
 pub use case::Case;
@@ -53,5 +57,10 @@ pub use factory::{
 };
 pub use faulty::FaultyStore;
 pub use harness::{Configuration, main};
+pub use nodes::{
+    BusFactory, CacheFactory, FreshBus, FreshCache, FreshLimits, FreshPresence, LimitsFactory,
+    Outage, PresenceFactory, RealTime,
+};
+pub use proxy::Proxy;
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, privacy, events, audit, idempotency, changes, blobs, carriers }
+case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, privacy, events, audit, idempotency, changes, blobs, carriers, bus, presence, cache, limits }

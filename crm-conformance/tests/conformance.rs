@@ -1,15 +1,18 @@
-//! What the core brings proves what every adapter must: the store and the blobs in memory, and the simulated
-//! carrier.
+//! What the core brings proves what every adapter must: the store and the blobs in memory, the simulated
+//! carrier, and the presence and the limits of one process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use crm_conformance::{
     BlobsFactory, CarrierFactory, Configuration, Factory, Fresh, FreshBlobs, FreshCarrier,
-    TestClock,
+    FreshLimits, FreshPresence, LimitsFactory, PresenceFactory, TestClock,
 };
 use crm_core::blobs::MemoryBlobs;
 use crm_core::memory::MemoryStore;
+use crm_core::ports::{Limits, LocalLimits, LocalPresence, Presence};
 use crm_core::telephony::{CarrierAccount, CarrierSecrets, Simulator};
 use crm_core::{PhoneNumber, Result};
 
@@ -26,6 +29,22 @@ impl Factory for InMemory {
 impl BlobsFactory for InMemory {
     async fn fresh(&self) -> Result<FreshBlobs> {
         Ok(FreshBlobs::new(MemoryBlobs::default()))
+    }
+}
+
+#[async_trait]
+impl PresenceFactory for InMemory {
+    async fn fresh(&self) -> Result<FreshPresence> {
+        let one: Arc<dyn Presence> = Arc::new(LocalPresence::default());
+        Ok(FreshPresence::new([Arc::clone(&one), one]))
+    }
+}
+
+#[async_trait]
+impl LimitsFactory for InMemory {
+    async fn fresh(&self) -> Result<FreshLimits> {
+        let one: Arc<dyn Limits> = Arc::new(LocalLimits::default());
+        Ok(FreshLimits::new([Arc::clone(&one), one]))
     }
 }
 
@@ -52,6 +71,8 @@ fn main() -> std::process::ExitCode {
     crm_conformance::main([
         Configuration::new("memory", InMemory),
         Configuration::blobs("memory", InMemory),
+        Configuration::presence("memory", InMemory),
+        Configuration::limits("memory", InMemory),
         Configuration::carrier("simulator", Simulated { hard: false }),
         Configuration::carrier("hard_simulator", Simulated { hard: true }),
     ])

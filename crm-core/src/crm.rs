@@ -286,6 +286,15 @@ impl Crm {
         self.core.limits.take(key, quota, self.core.env.now()).await
     }
 
+    /// An id for a connection, for a front door that has some.
+    ///
+    /// # Errors
+    ///
+    /// `unavailable` when there is no randomness.
+    pub fn new_connection_id(&self) -> Result<uuid::Uuid> {
+        self.core.env.new_uuid()
+    }
+
     /// A request id, for a front door that was given none.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
 pub use crate::jobs::store::JobStore;
 pub use crate::limits::LocalLimits;
-pub use crate::presence::{LocalPresence, Presence};
+pub use crate::presence::{Connected, LocalPresence, Presence, Present};
 pub use crate::privacy::store::PrivacyStore;
 pub use crate::telephony::{Telephony, TelephonyStore};
 pub use crate::tenancy::store::TenancyStore;
@@ -123,6 +123,13 @@ pub struct Allowance {
 }
 
 /// Counts how often things are done, in this process or for many.
+///
+/// # Behavior
+///
+/// - What is allowed, and what remains, is what [`Quota::decide`] says. (`limits_count_by_the_rule`,
+///   `who_takes_at_once_takes_no_more`)
+/// - Each key has its own count. (`keys_are_counted_apart`)
+/// - What is given back can be taken again, and no more. (`what_is_given_back_is_taken_again`)
 #[async_trait]
 pub trait Limits: Send + Sync + 'static {
     /// Takes one of what `quota` allows for `key`. [`Quota::decide`] is the rule.

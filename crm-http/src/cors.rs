@@ -54,6 +54,17 @@ impl FromIterator<Origin> for Origins {
     }
 }
 
+impl Origins {
+    /// Whether pages of this origin are among them.
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
+        match self {
+            Origins::None => false,
+            Origins::Any => true,
+            Origins::List(list) => list.iter().any(|one| one.0 == origin),
+        }
+    }
+}
+
 /// What answers the browsers' questions; nothing where no page may call. No cookie is ever read, so none is
 /// allowed.
 pub(crate) fn layer(origins: &Origins) -> Option<CorsLayer> {

@@ -59,7 +59,7 @@ fn framed(parts: &Parts) -> Result<&Framed, Problem> {
 }
 
 /// The session of who presents a bearer token.
-async fn authenticated(parts: &Parts, app: &App) -> Result<Session, Problem> {
+pub(crate) async fn authenticated(parts: &Parts, app: &App) -> Result<Session, Problem> {
     let framed = framed(parts)?;
     let missing = || {
         let message = "send `Authorization: Bearer` with an access token or an API key";

@@ -34,6 +34,7 @@ mod openapi;
 mod operations;
 mod privacy;
 mod problem;
+mod realtime;
 mod reply;
 mod request;
 mod telephony;
@@ -53,18 +54,26 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub use address::{Network, ProxyHeader};
-pub use config::Config;
+pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
 pub use openapi::document;
 pub use problem::{Problem, status_of};
+pub use realtime::Closing;
 
 /// What handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) crm: Crm,
     pub(crate) config: std::sync::Arc<Config>,
+    pub(crate) hub: std::sync::Arc<realtime::Hub>,
+}
+
+impl App {
+    fn new(crm: Crm, config: Config) -> Self {
+        App { crm, config: std::sync::Arc::new(config), hub: std::sync::Arc::default() }
+    }
 }
 
 /// Every route of the CRM, to be served at the root or nested under any path.
@@ -73,15 +82,16 @@ pub(crate) struct App {
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(crm: Crm, config: Config) -> Router {
     let (routes, document) = openapi::finish(routes);
-    let routes = routes.merge(operations::document_routes(document, &config));
-    let app = App { crm, config: std::sync::Arc::new(config) };
+    let routes =
+        routes.merge(operations::document_routes(document, &config)).merge(realtime::streams());
+    let app = App::new(crm, config);
     surrounded(routes, &app).with_state(app)
 }
 
 /// A host's own routes with what surrounds the CRM's: request ids, log lines, limits, problem documents.
 /// The callers of routes that do not ask who calls are counted by their address.
 pub fn surround(routes: Router, crm: Crm, config: Config) -> Router {
-    let app = App { crm, config: std::sync::Arc::new(config) };
+    let app = App::new(crm, config);
     surrounded(routes, &app)
 }
 
@@ -113,6 +123,7 @@ fn routes() -> ApiRouter<App> {
         .merge(privacy::routes())
         .merge(jobs::routes())
         .merge(webhooks::routes())
+        .merge(realtime::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(tenancy::routes())

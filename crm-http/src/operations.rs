@@ -144,12 +144,16 @@ async fn live(_: Public, _: NoParams) -> Health {
 }
 
 async fn ready(_: Public, _: NoParams, State(app): State<App>) -> Health {
-    let (store, recordings) = tokio::join!(
+    let own = app.config.dependencies.iter().map(|own| check(own.name, (own.check)()));
+    let (store, recordings, own) = tokio::join!(
         check("store", app.crm.check()),
         check("recordings", app.crm.check_recordings()),
+        futures::future::join_all(own),
     );
-    // Without recordings all else is served; a server that is taken away serves nothing.
-    Health { status: store.status, checks: vec![store, recordings] }
+    // Without the rest all else is served; a server that is taken away serves nothing.
+    let status = store.status;
+    let checks = [store, recordings].into_iter().chain(own).collect();
+    Health { status, checks }
 }
 
 /// How something is that the server needs.

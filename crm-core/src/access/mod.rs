@@ -194,6 +194,8 @@ actions! {
     ManageOwnAccount = "account:manage" from Viewer, writes for_people;
     /// Begin a second factor of one's own.
     SecureOwnAccount = "account:secure" from Viewer, steps_up;
+    /// Follow what happens, as far as it may be read.
+    FollowEvents = "events:follow" from Viewer, reads;
     /// Read the event log.
     ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.

@@ -126,8 +126,8 @@ impl Subscription {
         Ok(self.read_already().collect())
     }
 
-    /// What has been read and was not yet handed out.
-    pub(super) fn read_already(&mut self) -> impl Iterator<Item = Delivery> {
+    /// What has been read already and was not yet handed out, without looking for more.
+    pub fn read_already(&mut self) -> impl Iterator<Item = Delivery> {
         self.position = self.read_to;
         self.read.drain(..).map(Delivery::Event)
     }

@@ -1,6 +1,7 @@
 //! Users, and how people and programs come in: passwords, tokens, sessions, API keys.
 
 mod account;
+mod admission;
 mod api_keys;
 mod credential;
 mod external;
@@ -20,6 +21,7 @@ pub mod store;
 mod token;
 
 pub use account::{Account, ChangePassword, Me, SignInInfo};
+pub use admission::TICKET_LASTS;
 pub use api_keys::{ApiKeyInfo, ApiKeys, CreatedApiKey, NewApiKey};
 pub use credential::{
     ApiKey, Authenticators, Credential, CredentialKind, Invitation, Link, PreviousToken, SignIn,

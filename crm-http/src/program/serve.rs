@@ -2,7 +2,8 @@
 
 use crm_core::Crm;
 use crm_core::identity::{RegistrationPolicy, SignInPolicy};
-use crm_http::{Config, Origins};
+use crm_http::{Config, Dependency, Origins};
+use crm_redis::Redis;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use crate::program::serve_args::ServeArgs;
 use crate::program::server::Server;
 use crate::program::settings::Settings;
 use crate::program::values::CorsOrigin;
-use crate::program::work::{self, Working};
+use crate::program::work::{self, Relaying, Working};
 use crate::program::{demo, keys, log, metrics};
 
 pub(crate) fn print_openapi() -> Result<(), Failure> {
@@ -30,7 +31,9 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     log::start(args.log_format, &args.log_level);
     tracing::debug!(?database, ?args, "starting");
-    let config = config(&args, settings)?;
+    let mut config = config(&args, settings)?;
+    let redis = work::redis(&args.work).await?;
+    config.dependencies.extend(redis.clone().map(dependency));
     let throw_away = if args.demo { stage(&mut database, &args)? } else { None };
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::Failed(format!("--listen: cannot listen on {}: {error}", args.listen))
@@ -42,11 +45,14 @@ pub(crate) async fn run(
         tokio::spawn(metrics::serve(own, metrics::start()?));
     }
 
-    let crm = crm(&database, &args, address.ip().is_loopback(), throw_away.as_ref()).await?;
+    let is_loopback = address.ip().is_loopback();
+    let crm = crm(&database, &args, is_loopback, throw_away.as_ref(), redis.as_ref()).await?;
     let entrance = if args.demo { Some(demo::prepare(&crm).await?) } else { None };
 
     let working = (!args.without_worker)
         .then(|| Working::start(&crm, args.work.jobs_at_once, args.drain_timeout));
+    let relaying = Relaying::start(&crm);
+    let closing = config.closing.clone();
     let server = Server {
         listener,
         router: crm_http::router(crm, config),
@@ -72,11 +78,13 @@ pub(crate) async fn run(
     signals.next().await;
     tracing::info!("stopping");
     stop.send(()).ok();
+    closing.close();
     let drained = async {
         let cut = serving.await;
         if let Some(working) = working {
             working.stop().await;
         }
+        relaying.stop().await;
         cut
     };
     tokio::select! {
@@ -93,6 +101,13 @@ pub(crate) async fn run(
         folder.close().map_err(|error| Failure::of_file("remove", &path, &error))?;
     }
     Ok(())
+}
+
+fn dependency(redis: Redis) -> Dependency {
+    Dependency::new("redis", move || {
+        let redis = redis.clone();
+        async move { redis.check().await }
+    })
 }
 
 /// The place of a demo: what is named, or a folder that is removed in the end.
@@ -118,6 +133,7 @@ async fn crm(
     args: &ServeArgs,
     is_loopback: bool,
     throw_away: Option<&TempDir>,
+    redis: Option<&Redis>,
 ) -> Result<Crm, Failure> {
     let builder = database.builder().await?;
     let keys = keys::read_or_make(database, &args.token)?;
@@ -136,7 +152,7 @@ async fn crm(
         ..usual
     };
     let builder = builder.token_keys(tokens).key_ring(keys.ring).sign_in_policy(policy);
-    Ok(work::equip(builder, database, &args.work, throw_away, args.demo)?.build()?)
+    Ok(work::equip(builder, database, &args.work, throw_away, args.demo, redis)?.build()?)
 }
 
 #[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "for providers"))]

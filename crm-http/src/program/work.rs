@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use crm_blobs::ObjectBlobs;
 use crm_core::telephony::Simulator;
 use crm_core::{Crm, CrmBuilder};
+use crm_redis::Redis;
 use crm_twilio::{Twilio, TwilioOptions};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -32,6 +33,10 @@ pub(crate) struct WorkArgs {
     /// `crm.recordings` beside a database in a file, else in the working directory.
     #[arg(long, value_name = "PLACE", env = "CRM_RECORDINGS")]
     pub(crate) recordings: Option<String>,
+    /// Redis or Valkey, where several nodes work together, e.g. `rediss://USER:PASSWORD@HOST:6379`: they tell
+    /// each other what happens at once, and count limits together. It keeps nothing that cannot be lost.
+    #[arg(long, value_name = "URL", env = "CRM_REDIS_URL", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
     /// How many jobs run at once.
     #[arg(long, value_name = "N", env = "CRM_JOBS_AT_ONCE", default_value = "50", value_parser = values::count)]
     pub(crate) jobs_at_once: usize,
@@ -73,6 +78,7 @@ pub(crate) fn equip(
     args: &WorkArgs,
     demo: Option<&TempDir>,
     simulator: bool,
+    redis: Option<&Redis>,
 ) -> Result<CrmBuilder, Failure> {
     let mut options = TwilioOptions::default();
     if let Some(url) = &args.twilio_url {
@@ -89,7 +95,21 @@ pub(crate) fn equip(
     if let Some(url) = &args.public_url {
         builder = builder.public_url(url.clone());
     }
+    if let Some(redis) = redis {
+        builder = builder.bus(redis.bus()).presence(redis.presence()).limits(redis.limits());
+    }
     Ok(builder)
+}
+
+/// The Redis that is named. One that is away is waited for while all else works.
+pub(crate) async fn redis(args: &WorkArgs) -> Result<Option<Redis>, Failure> {
+    let Some(url) = &args.redis else { return Ok(None) };
+    let redis = Redis::connect(url).await;
+    let redis = redis.map_err(|error| Failure::Usage(format!("--redis: {}", error.message())))?;
+    if let Err(error) = redis.check().await {
+        tracing::warn!(%error, "Redis does not answer; it is used once it does");
+    }
+    Ok(Some(redis))
 }
 
 fn recordings(
@@ -141,18 +161,51 @@ impl Working {
     }
 }
 
+/// What hears from other nodes, at it.
+pub(crate) struct Relaying {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Relaying {
+    pub(crate) fn start(crm: &Crm) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let relay = crm.relay();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                stopped.await.ok();
+            };
+            relay.run(tokio::time::sleep, stopped).await;
+        });
+        Relaying { stop, task }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).ok();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the relay has failed");
+        }
+    }
+}
+
 pub(crate) async fn run(database: Database, args: WorkerArgs) -> Result<(), Failure> {
     log::start(args.log_format, &args.log_level);
     let keys = keys::read_or_make(&database, &args.token)?;
     let builder = database.builder().await?.key_ring(keys.ring);
-    let crm = equip(builder, &database, &args.work, None, false)?.build()?;
+    let redis = redis(&args.work).await?;
+    let crm = equip(builder, &database, &args.work, None, false, redis.as_ref())?.build()?;
     let mut signals = Signals::listen()?;
     let working = Working::start(&crm, args.work.jobs_at_once, args.drain_timeout);
+    let relaying = Relaying::start(&crm);
     text_lines("working")?;
     signals.next().await;
     tracing::info!("stopping");
+    let stopped = async {
+        working.stop().await;
+        relaying.stop().await;
+    };
     tokio::select! {
-        () = working.stop() => Ok(()),
+        () = stopped => Ok(()),
         () = signals.next() => Err(Failure::Interrupted),
     }
 }
