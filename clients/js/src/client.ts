@@ -19,6 +19,9 @@ import { Alarm, type Timers, systemTimers } from './timers.js';
 const PATIENCE = 20_000;
 /** A connection that held so long ends the count of failures. */
 const STABLE = 60_000;
+/** Acknowledgements go out in bunches of so many at most, so far apart: the server ends who says too much. */
+const BUNCH = 20;
+const BUNCH_EVERY = 4_000;
 /** Ids that are remembered, each of events, notifications and acknowledgements. */
 const REMEMBERED = 4096;
 
@@ -88,11 +91,12 @@ export class Client implements AsyncIterable<Message> {
   readonly #events = new Recent(REMEMBERED);
   readonly #notifications = new Recent(REMEMBERED);
   readonly #acknowledged = new Recent(REMEMBERED);
-  /** Acknowledgements for which there was no connection yet. */
+  /** Acknowledgements that wait for a connection, or for their bunch. */
   readonly #unsent = new Recent(REMEMBERED);
   /** One thing at a time: the patience with an attempt, or the wait for the next. */
   readonly #next: Alarm;
   readonly #stable: Alarm;
+  readonly #bunch: Alarm;
 
   #state: State = 'connecting';
   #topics: readonly string[];
@@ -124,6 +128,7 @@ export class Client implements AsyncIterable<Message> {
     this.#timers = options.timers ?? systemTimers;
     this.#next = new Alarm(this.#timers);
     this.#stable = new Alarm(this.#timers);
+    this.#bunch = new Alarm(this.#timers);
     this.#topics = [...options.topics];
     this.#received = options.after;
     this.#position = options.after;
@@ -258,7 +263,7 @@ export class Client implements AsyncIterable<Message> {
       this.#position = hello.position;
     }
     connection.send({ type: 'subscribe', topics: this.#topics, after: this.#received });
-    for (const id of this.#unsent.takeAll()) this.#sendAck(id);
+    this.#sendAcks();
     this.#become('open');
   }
 
@@ -276,13 +281,14 @@ export class Client implements AsyncIterable<Message> {
     this.#attempt += 1;
     this.#next.clear();
     this.#stable.clear();
+    this.#bunch.clear();
     this.#connection?.close(reason);
     this.#connection = undefined;
   }
 
   #stop(): void {
     this.#disconnect('client closes');
-    this.#unsent.takeAll();
+    this.#unsent.clear();
   }
 
   // ---- messages ----
@@ -307,7 +313,7 @@ export class Client implements AsyncIterable<Message> {
       }
       case 'reset':
         this.#received = frame.position;
-        this.#events.takeAll();
+        this.#events.clear();
         this.#take(frame);
         return;
       case 'error':
@@ -353,11 +359,14 @@ export class Client implements AsyncIterable<Message> {
   // ---- the rest ----
 
   #sendAck(id: string): void {
-    if (this.#connection?.ready === true) {
-      this.#connection.send({ type: 'ack', notification_id: id });
-    } else {
-      this.#unsent.add(id);
-    }
+    this.#unsent.add(id);
+    this.#sendAcks();
+  }
+
+  #sendAcks(): void {
+    if (this.#connection?.ready !== true || this.#bunch.isSet || this.#unsent.empty) return;
+    for (const id of this.#unsent.take(BUNCH)) this.#connection.send({ type: 'ack', notification_id: id });
+    this.#bunch.set(BUNCH_EVERY, () => this.#sendAcks());
   }
 
   #refuseIfClosed(): void {

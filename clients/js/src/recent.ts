@@ -25,10 +25,18 @@ export class Recent {
     return true;
   }
 
-  /** Empties it, and gives what was in it. */
-  takeAll(): string[] {
-    const ids = [...this.#ids];
-    this.#ids.clear();
+  /** Takes out up to so many, the oldest first. */
+  take(count: number): string[] {
+    const ids = [...this.#ids].slice(0, count);
+    for (const id of ids) this.#ids.delete(id);
     return ids;
+  }
+
+  get empty(): boolean {
+    return this.#ids.size === 0;
+  }
+
+  clear(): void {
+    this.#ids.clear();
   }
 }

@@ -19,6 +19,10 @@ export class Alarm {
     this.#timers = timers;
   }
 
+  get isSet(): boolean {
+    return this.#set;
+  }
+
   set(delay: number, callback: () => void): void {
     this.clear();
     this.#set = true;

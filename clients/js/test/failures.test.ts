@@ -240,11 +240,31 @@ test('an acknowledgement is sent, again if it was lost, and later if there is no
   const next = await reconnected(set);
   await next.greet(0);
   assert.deepEqual(await next.next(), { type: 'ack', notification_id: 'b' });
+  set.timers.advance(4_000);
   next.send(notification('a'));
   next.send(notification('c'));
   const [message] = await read(set.client, 1);
   assert.equal(message?.type === 'notification' && message.notification.id, 'c');
   assert.deepEqual(await next.next(), { type: 'ack', notification_id: 'a' });
+});
+
+test('many acknowledgements go out in bunches', async (t) => {
+  const set = await stage(t);
+  const ids = Array.from({ length: 26 }, (_, n) => `n${n}`);
+  for (const id of ids.slice(0, 25)) set.client.ack(id);
+  const peer = await set.server.accept();
+  await peer.greet(0, 7);
+  const said = async (count: number) => {
+    const frames = [];
+    while (frames.length < count) frames.push(await peer.next());
+    return frames.map((frame) => frame['notification_id'] ?? frame['type']);
+  };
+  set.client.ack('n25');
+  // A ping is between the bunches.
+  set.timers.advance(3_999);
+  assert.deepEqual(await said(21), [...ids.slice(0, 20), 'ping']);
+  set.timers.advance(1);
+  assert.deepEqual(await said(6), ids.slice(20));
 });
 
 test('wrong options are told at once', () => {
