@@ -78,35 +78,30 @@ impl Model {
             }
             Effect::Merge => {
                 let record = self.records.get_mut(&subject).expect("it was made before");
-                let mut old = Record::new();
-                let mut new = Record::new();
+                let mut told = json!({});
                 if let Some(Value::Object(changes)) = data.remove("changes") {
-                    for (field, value) in changes {
-                        let before = record.insert(field.clone(), value.clone());
-                        old.insert(field.clone(), before.unwrap_or_default());
-                        new.insert(field, value);
-                    }
+                    let before = |field: &String| {
+                        (field.clone(), record.get(field).cloned().unwrap_or_default())
+                    };
+                    let old: Record = changes.keys().map(before).collect();
+                    told = json!({ "old": old, "new": changes });
+                    record.extend(changes);
                 }
                 record.extend(data);
-                self.tell(event, json!({ "old": old, "new": new }));
+                self.tell(event, told);
             }
             Effect::Nothing => {}
         }
     }
 
-    fn tell(&mut self, event: &Event, what: Value) {
-        let (kind, data) = match event.name {
-            EventName::ContactCreated => ("contact_created", what),
-            EventName::ContactUpdated => ("contact_updated", what),
-            EventName::ContactDeleted => ("contact_deleted", json!({})),
-            EventName::ContactRestored => ("contact_restored", json!({})),
-            _ => return,
-        };
-        let entry = json!({
-            "contact_id": event.subject.id, "kind": kind, "occurred_at": event.occurred_at,
-            "user_id": event.actor.user(), "data": data,
-        });
-        self.told.push(entry);
+    /// Notes what the CRM itself writes on the timeline of a contact that an event happened to.
+    fn tell(&mut self, event: &Event, data: Value) {
+        if event.subject.kind == EntityKind::Contact {
+            self.told.push(json!({
+                "contact_id": event.subject.id, "kind": event.name.action().replace('.', "_"),
+                "occurred_at": event.occurred_at, "user_id": event.actor.user(), "data": data,
+            }));
+        }
     }
 
     /// The records of a kind, by id.
