@@ -77,12 +77,17 @@ create function crm.forget_events(_tenant uuid, _until timestamptz, _limit bigin
 returns table (forgotten bigint) language plpgsql
 set plan_cache_mode = force_generic_plan as $$
 declare
+    _forgotten bigint;
     _horizon bigint;
 begin
     perform set_config('crm.tenant_id', _tenant::text, true);
+    select event_horizons.position into _forgotten from crm.event_horizons
+        where event_horizons.tenant_id = _tenant;
+    -- After those that are forgotten: their places stay in the index until it is cleaned.
     with oldest as materialized (
         select events.position, events.occurred_at from crm.events
-        where events.tenant_id = _tenant order by events.position limit _limit
+        where events.tenant_id = _tenant and events.position > coalesce(_forgotten, 0)
+        order by events.position limit _limit
     ), kept as (
         select min(oldest.position) as first from oldest where oldest.occurred_at >= _until
     )
@@ -93,7 +98,8 @@ begin
         insert into crm.event_horizons (tenant_id, position) values (_tenant, _horizon)
             on conflict (tenant_id) do update
                 set position = greatest(event_horizons.position, excluded.position);
-        delete from crm.events where events.tenant_id = _tenant and events.position <= _horizon;
+        delete from crm.events where events.tenant_id = _tenant
+            and events.position > coalesce(_forgotten, 0) and events.position <= _horizon;
         get diagnostics forgotten = row_count;
     end if;
     return next;

@@ -100,7 +100,12 @@ const RULES: &[Rule] = &[
         objects: "
             select relation.name || ': ' || privilege from relation, login,
                 unnest(array['insert', 'update', 'delete']) as privilege
-            where (relname = 'migrations' or (relname in ('audit', 'events') and privilege <> 'insert'))
+            where (
+                    relname = 'migrations'
+                    or (relname = 'audit' and privilege <> 'insert')
+                    -- Old events are forgotten; those that are kept stay as they are.
+                    or (relname = 'events' and privilege = 'update')
+                )
                 and relowner <> login.oid
                 and case privilege
                     when 'delete' then has_table_privilege(login.oid, relation.oid, privilege)

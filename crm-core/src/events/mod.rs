@@ -4,6 +4,7 @@ pub mod bus;
 pub mod group;
 pub mod model;
 pub mod relay;
+pub(crate) mod retention;
 pub mod service;
 pub mod store;
 pub mod subscription;
