@@ -44,6 +44,7 @@ async fn without_a_bus_the_log_is_looked_at() {
     });
     let session = world.session_on(&there).await;
     let waiting = next(session.events().subscribe(After::Now).await.unwrap());
+    settle().await;
     let ada = world.contact("Ada").await;
     settle().await;
     assert!(!waiting.is_finished(), "nobody has told");
