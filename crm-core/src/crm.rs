@@ -13,6 +13,7 @@ use crate::changes::{Changes, Write};
 use crate::contacts::search::Nicknames;
 use crate::env::Env;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::retention::Retention;
 use crate::events::{News, Relay};
 use crate::id::{TenantId, UserId};
 use crate::idempotency::Running;
@@ -68,6 +69,7 @@ pub(crate) struct Core {
     pub(crate) bells: Bells,
     pub(crate) bus: Arc<dyn EventBus>,
     pub(crate) events_kept: Duration,
+    pub(crate) retention: Retention,
     pub(crate) presence: Arc<dyn Presence>,
     pub(crate) public_url: Option<String>,
 }
@@ -440,6 +442,7 @@ impl CrmBuilder {
             bells: Bells::default(),
             bus: self.bus,
             events_kept: self.events_kept,
+            retention: Retention::default(),
             presence: self.presence,
             public_url: self.public_url,
         };
@@ -448,32 +451,44 @@ impl CrmBuilder {
 }
 
 impl Core {
-    /// Commits, and forgets what the commit may have made untrue, also where its answer is lost.
+    /// Commits, forgets what the commit may have made untrue, and says that there is more: also where its answer
+    /// is lost or nobody waits for it, for it may be there.
     pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
-        struct Forget<'c>(&'c Standings, Touched);
-        impl Drop for Forget<'_> {
-            fn drop(&mut self) {
-                self.0.forget(&self.1);
-            }
+        let _told = Told {
+            core: self,
+            standing: Touched::by(&changes),
+            events: (changes.len() > 0).then(|| changes.tenant()),
+            jobs: changes.jobs().iter().any(|job| job.state == JobState::Ready)
+                || changes.iter().any(|change| matches!(change.write(), Write::RetryJob(_))),
+        };
+        self.store.commit(changes).await
+    }
+}
+
+/// What follows a commit.
+struct Told<'c> {
+    core: &'c Core,
+    standing: Touched,
+    events: Option<TenantId>,
+    jobs: bool,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let core = self.core;
+        // First: who is woken below looks at it.
+        core.standings.forget(&self.standing);
+        if let Some(tenant) = self.standing.0 {
+            core.bus.tell(News::Standing(tenant));
         }
-        let touched = Touched::by(&changes);
-        let standing = touched.0.map(News::Standing);
-        let events = (changes.len() > 0).then(|| changes.tenant());
-        let _forget = Forget(&self.standings, touched);
-        let enqueues = changes.jobs().iter().any(|job| job.state == JobState::Ready)
-            || changes.iter().any(|change| matches!(change.write(), Write::RetryJob(_)));
-        let committed = self.store.commit(changes).await;
-        // Also where the answer is lost: it may be there.
-        standing.into_iter().for_each(|news| self.bus.tell(news));
-        if let Some(tenant) = events {
-            self.bells.ring(tenant);
-            self.bus.tell(News::Events(tenant));
+        if let Some(tenant) = self.events {
+            core.bells.ring(tenant);
+            core.bus.tell(News::Events(tenant));
         }
-        if enqueues {
-            self.bell.ring();
-            self.bus.tell(News::Jobs);
+        if self.jobs {
+            core.bell.ring();
+            core.bus.tell(News::Jobs);
         }
-        committed
     }
 }
 

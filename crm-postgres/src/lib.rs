@@ -12,6 +12,7 @@ struct Readme;
 
 mod activities;
 mod audit;
+mod bus;
 mod calls;
 mod commit;
 mod companies;
@@ -45,6 +46,7 @@ use crm_core::{Error, ErrorKind, Result};
 use sqlx::PgPool;
 use tokio::runtime::Handle;
 
+pub use bus::PostgresBus;
 pub use doctor::doctor;
 pub use migrate::Installation;
 pub use schema::SchemaName;

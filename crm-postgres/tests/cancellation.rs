@@ -26,7 +26,7 @@ use crm_core::companies::{CompanyKey, CompanyPatch, NewCompany};
 use crm_core::contacts::search::{CandidateQuery, WordLookup};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{Contact, ContactFilter, ContactKey, ContactSort, Deleted};
-use crm_core::events::EventPosition;
+use crm_core::events::{After, EventPosition};
 use crm_core::idempotency::Idempotent;
 use crm_core::identity::{
     Arrival, Identity, NewApiKey, NewUser, Registration, Secret, SignInName, StandingOf, UserPatch,
@@ -38,7 +38,7 @@ use crm_core::ports::{
 use crm_core::tenancy::System;
 use crm_core::{
     ActivityId, CompanyId, Crm, EmailAddress, ErrorKind, Page, Patch, Principal, Result, Role,
-    Session, UserId,
+    Session, Timestamp, UserId,
 };
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
@@ -204,6 +204,12 @@ const OPERATIONS: &[(&str, Operation)] = &operations! { |world, number|
     create_note: world.session.activities().create(NewActivity::note(world.contact.id, "written")),
     events: world.session.events().after(EventPosition::START, 5),
     events_of_the_store: world.store.events_after(world.session.scope(), EventPosition::START, 5),
+    event_bounds: world.store.event_bounds(world.session.scope()),
+    event_group: async {
+        let group = format!("group-{number}").parse().unwrap();
+        world.session.events().group(group, After::Start).await?.next().await?.done().await
+    },
+    forget_events: world.store.forget_events(world.session.scope(), Timestamp::MIN, 5),
     audit: world.session.audit().list(None, &Page::first(5)),
     audit_of: world.session.audit().list(Some(world.contact.id.into()), &Page::first(5)),
     audit_of_the_store: world.store.audit_entries(

@@ -21,14 +21,14 @@ use crm_core::companies::{CompanyKey, NewCompany};
 use crm_core::contacts::{
     ContactFilter, ContactKey, ContactPatch, ContactSort, Deleted, NewContact,
 };
-use crm_core::events::EventPosition;
+use crm_core::events::{After, EventPosition};
 use crm_core::idempotency::Idempotent;
 use crm_core::identity::{
     Arrival, NewApiKey, PasswordSignIn, Registered, Registration, SignInName,
 };
 use crm_core::jobs::{Claim, JobEnd, JobState, NewJob, Settlement};
 use crm_core::ports::{
-    CallStore, CompanyStore, IdentityStore, JobStore, PrivacyStore, TelephonyStore,
+    CallStore, CompanyStore, EventStore, IdentityStore, JobStore, PrivacyStore, TelephonyStore,
 };
 use crm_core::privacy::NewConsent;
 use crm_core::{
@@ -225,6 +225,8 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
              select '{tenant}', id, at, 'system', 'contact.created', 'contact', id, 'request', '[]' from made;
          insert into crm.events
              select '{tenant}', n, id, 'contact.created.v1', at, 'system', 'request', 'contact', id, '{{}}' from made;
+         insert into crm.event_groups select tenant_id, 'letters', 0 from crm.tenants;
+         insert into crm.event_horizons select tenant_id, 0 from crm.tenants;
          analyze",
         template = template.id,
     );
@@ -457,6 +459,16 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
     plans
         .of("events", &["events_pkey"], May::Seek, session.events().after(EventPosition::START, 50))
         .await;
+    let indexes = ["events_pkey", "event_horizons_pkey"];
+    plans.of("bounds", &indexes, May::Seek, store.event_bounds(session.scope())).await;
+    let group = "letters".parse().unwrap();
+    let log = session.events();
+    let reader = log.group(group, After::Start);
+    let mut reader = plans.of("group", &["event_groups_pkey"], May::Seek, reader).await;
+    let batch = reader.next().await.unwrap();
+    plans.of("move a group", &["event_groups_pkey"], May::Seek, batch.done()).await;
+    let forgotten = store.forget_events(session.scope(), at, 1000);
+    plans.of("forget events", &indexes[..1], May::Sort, forgotten).await;
     plans.of("audit", &["audit_pkey"], May::Seek, session.audit().list(None, &page)).await;
     let audit = session.audit();
     let of_one = audit.list(Some(some.id.into()), &page);

@@ -22,7 +22,7 @@ use crm_core::companies::{CompanyKey, NewCompany};
 use crm_core::contacts::search::{CandidateQuery, Stage, Tier, WordLookup, neighbourhood};
 use crm_core::contacts::store::ContactQuery;
 use crm_core::contacts::{ContactFilter, ContactKey, ContactSort, Deleted};
-use crm_core::events::EventPosition;
+use crm_core::events::{After, EventPosition};
 use crm_core::identity::{
     Arrival, CredentialKind, NewApiKey, NewUser, PasswordSignIn, Registration, SignInName,
     StandingOf,
@@ -32,7 +32,7 @@ use crm_core::ports::{
     ActivityStore, AuditStore, CallStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
     IdentityStore, JobStore, PrivacyStore, SearchStore, Store, TelephonyStore, TenancyStore,
 };
-use crm_core::{Changes, ContactId, Crm, JobId, Role, Session, TelephonyAccountId};
+use crm_core::{Changes, ContactId, Crm, JobId, Role, Session, TelephonyAccountId, Timestamp};
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
 use support::TestDatabase;
@@ -78,6 +78,10 @@ const PREPARED_AND_SIMPLE: &str = "
     audit of a record          1 1
     events                     1 1
     events after a position    1 1
+    bounds of the log          1 1
+    place of a group           1 1
+    move a group               1 1
+    forget events              1 1
     open a session             1 1
     open it again              0 0
     sign in                    3 3
@@ -250,6 +254,13 @@ async fn measure(store: &PostgresStore, proxy: Proxy) -> Vec<(String, usize)> {
         let events = m.count("events", store.events_after(scope, EventPosition::START, 5)).await;
         let after = events[2].position;
         m.count("events after a position", store.events_after(scope, after, 5)).await;
+        m.count("bounds of the log", store.event_bounds(scope)).await;
+        let group = "letters".parse().unwrap();
+        m.count("place of a group", store.event_group(scope, &group)).await;
+        let mut reader = session.events().group(group, After::Start).await.unwrap();
+        let batch = reader.next().await.unwrap();
+        m.count("move a group", batch.done()).await;
+        m.count("forget events", store.forget_events(scope, Timestamp::MIN, 5)).await;
         let principal = crm_core::Principal::User { tenant: scope.tenant(), user: user.id };
         let other_node = tenants::crm(store);
         m.count("open a session", other_node.session(principal)).await;

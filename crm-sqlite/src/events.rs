@@ -68,7 +68,10 @@ fn forget(
     let Some(tenant) = tenant_number(connection, tenant)? else { return Ok(0) };
     let oldest = connection
         .prepare_cached(
-            "SELECT position, occurred_at FROM event WHERE tenant_no = ?1 ORDER BY position LIMIT ?2",
+            "SELECT position, occurred_at FROM event
+             WHERE tenant_no = ?1 AND position > coalesce(
+                 (SELECT position FROM event_horizon WHERE tenant_no = ?1), 0)
+             ORDER BY position LIMIT ?2",
         )?
         .query_map(params![tenant, limit], |row| Ok((row.get::<_, i64>(0)?, timestamp(row, 1)?)))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -129,7 +132,8 @@ impl EventStore for SqliteStore {
             connection
                 .prepare_cached(
                     "SELECT (SELECT position FROM event_horizon WHERE tenant_no = ?1),
-                            (SELECT max(position) FROM event WHERE tenant_no = ?1)",
+                            (SELECT position FROM event WHERE tenant_no = ?1 AND position > 0
+                             ORDER BY position DESC LIMIT 1)",
                 )?
                 .query_row(params![tenant], |row| {
                     let horizon: u64 = row.get::<_, Option<u64>>(0)?.unwrap_or_default();

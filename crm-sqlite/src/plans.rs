@@ -18,7 +18,8 @@ use crm_core::contacts::import::{ImportOptions, OnConflict};
 use crm_core::contacts::{
     Contact, ContactFilter, ContactKey, ContactPatch, ContactSort, Deleted, NewContact,
 };
-use crm_core::events::EventPosition;
+use crm_core::events::{After, EventPosition};
+use crm_core::ports::EventStore as _;
 use crm_core::tenancy::NewTenant;
 use crm_core::{CompanyId, Crm, Page, Session, Timestamp, UserId};
 use rusqlite::Connection;
@@ -76,6 +77,7 @@ impl Plans {
                 let scans = step.starts_with("SCAN") && !step.starts_with("SCAN (subquery");
                 let other = step.starts_with("SEARCH") && !step.contains("tenant_no=?");
                 let over_tenants = step.starts_with("SEARCH tenant ")
+                    || step.starts_with("SEARCH event_horizon USING INTEGER PRIMARY KEY")
                     || step.contains("(position") && step.contains("event");
                 let sorts = step.contains("TEMP B-TREE") && may != May::Sort;
                 // Only the list of all activities has nothing else to seek by.
@@ -153,7 +155,7 @@ async fn every_operation_seeks() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("crm.db");
     let store = SqliteStore::open(&file).await.unwrap();
-    let Data { session, company, owner, ada } = data(store).await;
+    let Data { session, company, owner, ada } = data(store.clone()).await;
     let explaining =
         schema::connect(&Place::File(file), &Options::default(), Cache::Small).unwrap();
     let mut plans = Plans { explaining, faults: Vec::new() };
@@ -309,6 +311,14 @@ async fn every_operation_seeks() {
     let events = session.events();
     let later = events.after(EventPosition(5), 100);
     plans.of("events", &["event_tenant"], May::Seek, later).await;
+    let bounds = store.event_bounds(session.scope());
+    plans.of("bounds of the log", &["event_tenant"], May::Seek, bounds).await;
+    let group = "letters".parse().unwrap();
+    let mut reader = plans.of("group", &[], May::Seek, events.group(group, After::Start)).await;
+    let batch = plans.of("batch", &["event_tenant"], May::Seek, reader.next()).await;
+    plans.of("move a group", &[], May::Seek, batch.done()).await;
+    let forgotten = store.forget_events(session.scope(), Timestamp::MAX, 10);
+    plans.of("forget events", &["event_tenant"], May::Seek, forgotten).await;
 
     assert!(plans.faults.is_empty(), "{}", plans.faults.join("\n"));
 }

@@ -5,6 +5,7 @@ pub mod group;
 pub mod model;
 pub mod payload;
 pub mod relay;
+pub(crate) mod retention;
 pub mod service;
 pub mod store;
 pub mod subscription;

@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How often a worker says so.
 const BEAT: Duration = Duration::from_secs(10);
-/// How often schedules and carriers without webhooks are asked.
+/// How often schedules and carriers without webhooks are asked, and old events are looked for.
 const CHORES: Duration = Duration::from_secs(1);
 /// A worker without work looks again after this, twice this and so on to [`LONGEST_PAUSE`].
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -153,6 +153,9 @@ enum Event {
     SettleAgain,
     Kept(Vec<Lease>, Result<Vec<Lease>>),
     ChoresDone,
+    /// Old events were forgotten; whether there are more.
+    Forgotten(bool),
+    Forget,
     /// It is time to look for jobs.
     Look,
     /// Jobs were enqueued in this process.
@@ -251,6 +254,7 @@ impl Worker {
         events.push(shutdown.map(|()| Event::Stop).boxed());
         events.push(after(BEAT, Event::Beat));
         events.push(after(Duration::ZERO, Event::Chores));
+        events.push(after(Duration::ZERO, Event::Forget));
         let listen = |times: u64| bell.after(times).map(move |()| Event::Rung).boxed();
         events.push(listen(bell.times()));
         self.look(&mut state, &events);
@@ -311,6 +315,14 @@ impl Worker {
                         events.push(self.chores().map(|()| Event::ChoresDone).boxed());
                     }
                 }
+                Event::Forget => {
+                    if !state.stopping {
+                        events.push(self.forget_events().map(Event::Forgotten).boxed());
+                    }
+                }
+                Event::Forgotten(more) => {
+                    events.push(after(if more { Duration::ZERO } else { CHORES }, Event::Forget));
+                }
                 Event::Stop => {
                     state.stopping = true;
                     let waiting = std::mem::take(&mut state.waiting);
@@ -350,6 +362,7 @@ impl Worker {
     /// `unavailable` or `internal` from the store.
     pub async fn run_due(&self) -> Result<usize> {
         let mut tries = 0;
+        while self.forget_events().await {}
         loop {
             self.chores().await;
             let kinds = self.handlers.keys().cloned().collect();
@@ -552,6 +565,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Makes a step of the way through old events, beside the other chores: it may take a while. Says whether there
+    /// is another to make at once.
+    async fn forget_events(&self) -> bool {
+        self.crm.core().retention.step(&self.crm).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old events cannot be forgotten");
+            false
+        })
     }
 
     async fn fire_schedules(&self) -> Result<()> {

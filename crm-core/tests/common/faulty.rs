@@ -33,6 +33,9 @@ pub(crate) struct Faulty {
     /// Commits until one fails; 0 is never.
     until_failure: Arc<AtomicUsize>,
     slow: bool,
+    /// Whether events come later.
+    pub(crate) slow_reads: bool,
+    lost: Arc<AtomicBool>,
     /// Whether nothing is answered of jobs, calls and consents, and how often it was asked meanwhile.
     pub(crate) away: Arc<AtomicBool>,
     pub(crate) asked: Arc<AtomicUsize>,
@@ -47,6 +50,11 @@ impl Faulty {
     /// Lets the commit after `good` more ones fail, and that one only.
     pub(crate) fn fail_after(&self, good: usize) {
         self.until_failure.store(good + 1, Ordering::SeqCst);
+    }
+
+    /// Lets the next commit be written and answered with an error.
+    pub(crate) fn lose_the_next_answer(&self) {
+        self.lost.store(true, Ordering::SeqCst);
     }
 
     fn work(&self) -> Result<MemoryStore> {
@@ -67,6 +75,9 @@ impl Store for Faulty {
             return Err(Error::unavailable("the disk of the database is full", "planted"));
         }
         let result = self.inner.commit(changes).await;
+        if self.lost.swap(false, Ordering::SeqCst) {
+            return Err(Error::unavailable("the connection is lost", "planted"));
+        }
         if self.slow {
             // More than once: the poll that sends a batch off is not the one that waits for it.
             for _ in 0..3 {
@@ -248,9 +259,16 @@ impl EventStore for Faulty {
         position: EventPosition,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>> {
-        self.inner.events_after(scope, position, limit).await
+        let events = self.inner.events_after(scope, position, limit).await;
+        if self.slow_reads {
+            tokio::task::yield_now().await;
+        }
+        events
     }
     async fn event_bounds(&self, scope: &TenantScope) -> Result<EventBounds> {
+        if self.slow_reads {
+            tokio::task::yield_now().await;
+        }
         self.inner.event_bounds(scope).await
     }
     async fn event_group(

@@ -149,6 +149,15 @@ pub(crate) fn token_lifetime(text: &str) -> Result<Duration, String> {
     Err(format!("`{text}` is no lifetime of a token; write `10s` to `1h`"))
 }
 
+/// How long events can be read, within what the core allows.
+pub(crate) fn events_kept(text: &str) -> Result<Duration, String> {
+    let kept = duration(text)?;
+    if kept >= Duration::from_secs(3600) {
+        return Ok(kept);
+    }
+    Err(format!("`{text}` is too short for events to be kept; write `1h` or more"))
+}
+
 /// A whole number from 1 on.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     // Semaphores count no further.
@@ -189,6 +198,8 @@ mod tests {
         {
             assert!(duration(text).is_err(), "{text}");
         }
+        assert_eq!(events_kept("1h"), Ok(Duration::from_secs(3600)));
+        assert!(events_kept("59m").is_err(), "who reads on within the hour misses nothing");
         assert_eq!((size("100"), size("64KiB"), size("2 GiB")), (Ok(100), Ok(65536), Ok(2 << 30)));
         for text in ["", "0", "1MB", "x", "99999999999999999999GiB"] {
             assert!(size(text).is_err(), "{text}");

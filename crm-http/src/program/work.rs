@@ -40,6 +40,10 @@ pub(crate) struct WorkArgs {
     /// How many jobs run at once.
     #[arg(long, value_name = "N", env = "CRM_JOBS_AT_ONCE", default_value = "50", value_parser = values::count)]
     pub(crate) jobs_at_once: usize,
+    /// How long events can be read, at least an hour, e.g. `30d`. Who follows them and comes back later is told that
+    /// some are missing.
+    #[arg(long, value_name = "TIME", env = "CRM_EVENTS_KEPT", default_value = "30d", value_parser = values::events_kept)]
+    pub(crate) events_kept: Duration,
     /// Lets tenants have accounts with the simulator, a carrier that makes its calls up.
     #[arg(long, env = "CRM_SIMULATOR", value_parser = BoolishValueParser::new())]
     pub(crate) simulator: bool,
@@ -84,11 +88,10 @@ pub(crate) fn equip(
     if let Some(url) = &args.twilio_url {
         options = options.base_url(url.clone());
     }
-    let mut builder = builder.telephony(Twilio::new(options)?).blobs(recordings(
-        database,
-        args.recordings.as_deref(),
-        demo,
-    )?);
+    let mut builder = builder
+        .events_kept(args.events_kept)
+        .telephony(Twilio::new(options)?)
+        .blobs(recordings(database, args.recordings.as_deref(), demo)?);
     if simulator || args.simulator {
         builder = builder.telephony(Simulator::default());
     }
