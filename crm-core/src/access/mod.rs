@@ -194,6 +194,10 @@ actions! {
     ManageOwnAccount = "account:manage" from Viewer, writes for_people;
     /// Begin a second factor of one's own.
     SecureOwnAccount = "account:secure" from Viewer, steps_up;
+    /// Read one's own notifications, mark them, and choose what to be told.
+    ReadNotifications = "notifications:read" from Viewer, writes for_people;
+    /// Tell something to everybody, or to all with a role.
+    Broadcast = "notifications:broadcast" from Admin, writes for_people;
     /// Read the event log.
     ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.

@@ -1,10 +1,13 @@
 //! Who sees which events.
 
+use uuid::Uuid;
+
 use super::model::{Event, EventName};
 use crate::access::{
-    ReadActivities, ReadApiKeys, ReadAudit, ReadCalls, ReadCompanies, ReadConsents, ReadContacts,
-    ReadJobs, ReadTelephony, ReadTenant, ReadUsers, authorize,
+    ImportContacts, ReadActivities, ReadApiKeys, ReadAudit, ReadCalls, ReadCompanies, ReadConsents,
+    ReadContacts, ReadJobs, ReadNotifications, ReadTelephony, ReadTenant, ReadUsers, authorize,
 };
+use crate::entity::EntityKind;
 use crate::scope::TenantScope;
 
 /// The events that one actor sees: those of records that they may read.
@@ -17,30 +20,43 @@ use crate::scope::TenantScope;
 /// # Ok::<(), crm_core::Error>(()) }).unwrap();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Visibility(u128);
+pub struct Visibility {
+    names: u128,
+    /// Whose own events it shows.
+    user: Option<Uuid>,
+}
 
 impl Visibility {
     /// What the actor of `scope` sees.
     pub fn of(scope: &TenantScope) -> Self {
         let seen = |name: &EventName| shows(*name, scope);
         let bits = EventName::ALL.iter().filter(|name| seen(name)).map(|name| bit(*name));
-        Visibility(bits.fold(0, |all, bit| all | bit))
+        let user = scope.actor().user().map(|id| id.as_uuid());
+        Visibility { names: bits.fold(0, |all, bit| all | bit), user }
     }
 
     /// Whether the event is among it.
     pub fn shows(self, event: &Event) -> bool {
-        self.0 & bit(event.name) != 0
+        let own = || event.subject.kind == EntityKind::User && Some(event.subject.id) == self.user;
+        self.names & bit(event.name) != 0 && (!is_personal(event.name) || own())
     }
 
     /// The names of events that can be seen.
     pub fn names(self) -> impl Iterator<Item = EventName> {
-        EventName::ALL.iter().copied().filter(move |name| self.0 & bit(*name) != 0)
+        EventName::ALL.iter().copied().filter(move |name| self.names & bit(*name) != 0)
     }
 }
 
 fn bit(name: EventName) -> u128 {
     const { assert!(EventName::ALL.len() <= 128) };
     1 << name as u32
+}
+
+/// Whether nobody but its subject sees an event of this name.
+pub(super) fn is_personal(name: EventName) -> bool {
+    name == EventName::NotificationCreated
+        || name == EventName::NotificationUpdated
+        || name == EventName::NotificationPreferencesUpdated
 }
 
 fn shows(name: EventName, scope: &TenantScope) -> bool {
@@ -81,6 +97,12 @@ fn shows(name: EventName, scope: &TenantScope) -> bool {
         | EventName::RecordingDeleted => authorize::<ReadCalls>(scope).is_ok(),
         EventName::JobRetried | EventName::JobDiscarded | EventName::ScheduleSet => {
             authorize::<ReadJobs>(scope).is_ok()
+        }
+        EventName::ContactsImported => authorize::<ImportContacts>(scope).is_ok(),
+        EventName::NotificationCreated
+        | EventName::NotificationUpdated
+        | EventName::NotificationPreferencesUpdated => {
+            scope.actor().user().is_some() && authorize::<ReadNotifications>(scope).is_ok()
         }
     }
 }
