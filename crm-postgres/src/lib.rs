@@ -25,6 +25,7 @@ pub mod isolation;
 mod jobs;
 mod migrate;
 mod more;
+mod notifications;
 mod password;
 mod pool;
 mod privacy;

@@ -227,7 +227,7 @@ impl TenantData {
             Write::PutNotificationPreferences { preferences, expected_version } => {
                 let user = preferences.user_id;
                 let found = self.notification_preferences.get(&user).map(|known| known.version);
-                is_expected("notification preferences", found, *expected_version)?;
+                is_expected("notification_preferences", found, *expected_version)?;
                 if !self.users.contains_key(&user) {
                     return Err(Error::not_found("user"));
                 }
