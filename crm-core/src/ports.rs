@@ -21,6 +21,7 @@ pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
 pub use crate::jobs::store::JobStore;
 pub use crate::limits::LocalLimits;
+pub use crate::notifications::NotificationChannel;
 pub use crate::notifications::store::NotificationStore;
 pub use crate::presence::{LocalPresence, Presence};
 pub use crate::privacy::store::PrivacyStore;

@@ -8,7 +8,7 @@ use crate::access::{
     ReadContacts, ReadJobs, ReadNotifications, ReadTelephony, ReadTenant, ReadUsers, authorize,
 };
 use crate::entity::EntityKind;
-use crate::scope::TenantScope;
+use crate::scope::{Actor, TenantScope};
 
 /// The events that one actor sees: those of records that they may read.
 ///
@@ -22,8 +22,19 @@ use crate::scope::TenantScope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Visibility {
     names: u128,
-    /// Whose own events it shows.
-    user: Option<Uuid>,
+    /// Whose personal events it shows.
+    personal: Personal,
+}
+
+/// Whose personal events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Personal {
+    /// Everybody's: the operator and the CRM itself keep the log.
+    All,
+    /// This user's.
+    Of(Uuid),
+    /// Nobody's.
+    None,
 }
 
 impl Visibility {
@@ -31,14 +42,29 @@ impl Visibility {
     pub fn of(scope: &TenantScope) -> Self {
         let seen = |name: &EventName| shows(*name, scope);
         let bits = EventName::ALL.iter().filter(|name| seen(name)).map(|name| bit(*name));
-        let user = scope.actor().user().map(|id| id.as_uuid());
-        Visibility { names: bits.fold(0, |all, bit| all | bit), user }
+        let personal = match scope.actor() {
+            Actor::System => Personal::All,
+            Actor::User(id) => Personal::Of(id.as_uuid()),
+            Actor::ApiKey(_) => Personal::None,
+        };
+        Visibility { names: bits.fold(0, |all, bit| all | bit), personal }
     }
 
     /// Whether the event is among it.
     pub fn shows(self, event: &Event) -> bool {
-        let own = || event.subject.kind == EntityKind::User && Some(event.subject.id) == self.user;
-        self.names & bit(event.name) != 0 && (!is_personal(event.name) || own())
+        self.names & bit(event.name) != 0 && self.shows_to(event)
+    }
+
+    /// Whether the event is no secret of somebody else's.
+    pub(super) fn shows_to(self, event: &Event) -> bool {
+        !is_personal(event.name)
+            || match self.personal {
+                Personal::All => true,
+                Personal::Of(user) => {
+                    event.subject.kind == EntityKind::User && event.subject.id == user
+                }
+                Personal::None => false,
+            }
     }
 
     /// The names of events that can be seen.
@@ -53,7 +79,7 @@ fn bit(name: EventName) -> u128 {
 }
 
 /// Whether nobody but its subject sees an event of this name.
-pub(super) fn is_personal(name: EventName) -> bool {
+fn is_personal(name: EventName) -> bool {
     name == EventName::NotificationCreated
         || name == EventName::NotificationUpdated
         || name == EventName::NotificationPreferencesUpdated
@@ -102,7 +128,7 @@ fn shows(name: EventName, scope: &TenantScope) -> bool {
         EventName::NotificationCreated
         | EventName::NotificationUpdated
         | EventName::NotificationPreferencesUpdated => {
-            scope.actor().user().is_some() && authorize::<ReadNotifications>(scope).is_ok()
+            authorize::<ReadNotifications>(scope).is_ok()
         }
     }
 }
