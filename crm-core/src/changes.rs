@@ -18,6 +18,7 @@ use crate::id::{ActivityId, ContactId, JobId, TenantId};
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, User};
 use crate::jobs::{Job, LeaseUse, NewJob, Schedule};
+use crate::notifications::{Notification, NotificationPreferences};
 use crate::privacy::Consent;
 use crate::scope::TenantScope;
 use crate::telephony::TelephonyAccount;
@@ -140,6 +141,22 @@ pub enum Write {
     PutSchedule {
         /// The new state.
         schedule: Schedule,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// A notification: a new one where `expected_version` is 0, else its new state, if it is still at that
+    /// version.
+    PutNotification {
+        /// The new state.
+        notification: Box<Notification>,
+        /// The version that the change was made from.
+        expected_version: i64,
+    },
+    /// What a person wants to be told: for the first time where `expected_version` is 0, else the new state, if
+    /// it is still at that version.
+    PutNotificationPreferences {
+        /// The new state.
+        preferences: NotificationPreferences,
         /// The version that the change was made from.
         expected_version: i64,
     },

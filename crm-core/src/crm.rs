@@ -21,8 +21,9 @@ use crate::identity::{
     Arrival, Identity, JsonWebKeySet, Secret, SignInPolicy, Standing, StandingOf, TokenAlgorithm,
     TokenKey, TokenKeys, User, UserStatus,
 };
-use crate::jobs::{JobState, Worker};
+use crate::jobs::{JobState, NewJob, Worker};
 use crate::key_ring::KeyRing;
+use crate::notifications::{NOTIFY, NotificationChannel, may_notify};
 use crate::ports::{
     Allowance, Blobs, Clock, EventBus, Limits, LocalBus, LocalLimits, LocalPresence, MemoryBlobs,
     Presence, Quota, Randomness, Store, SystemClock, SystemRandomness, Telephony, WorkerThreads,
@@ -62,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) standings: Standings,
     pub(crate) running: Arc<Running>,
     pub(crate) telephony: BTreeMap<String, Arc<dyn Telephony>>,
+    pub(crate) notification_channels: BTreeMap<String, Arc<dyn NotificationChannel>>,
     pub(crate) blobs: Arc<dyn Blobs>,
     /// Rings for jobs.
     pub(crate) bell: Arc<Bell>,
@@ -86,6 +88,7 @@ pub struct CrmBuilder {
     key_ring: Option<KeyRing>,
     policy: SignInPolicy,
     telephony: BTreeMap<String, Arc<dyn Telephony>>,
+    notification_channels: BTreeMap<String, Arc<dyn NotificationChannel>>,
     blobs: Arc<dyn Blobs>,
     bus: Arc<dyn EventBus>,
     events_kept: Duration,
@@ -119,6 +122,7 @@ impl Crm {
             key_ring: None,
             policy: SignInPolicy::default(),
             telephony: BTreeMap::new(),
+            notification_channels: BTreeMap::new(),
             blobs: Arc::new(MemoryBlobs::default()),
             bus: Arc::new(LocalBus),
             events_kept: EVENTS_KEPT,
@@ -373,6 +377,13 @@ impl CrmBuilder {
         self
     }
 
+    /// Sends notifications through `channel`, too, under its name. Several can be there.
+    #[must_use]
+    pub fn notification_channel(mut self, channel: impl NotificationChannel) -> Self {
+        self.notification_channels.insert(channel.name().to_owned(), Arc::new(channel));
+        self
+    }
+
     /// Keeps recordings in `blobs` instead of this process's memory.
     #[must_use]
     pub fn blobs(mut self, blobs: impl Blobs) -> Self {
@@ -437,6 +448,7 @@ impl CrmBuilder {
             standings: Standings::default(),
             running: Arc::default(),
             telephony: self.telephony,
+            notification_channels: self.notification_channels,
             blobs: self.blobs,
             bell: Arc::default(),
             bells: Bells::default(),
@@ -453,7 +465,11 @@ impl CrmBuilder {
 impl Core {
     /// Commits, forgets what the commit may have made untrue, and says that there is more: also where its answer
     /// is lost or nobody waits for it, for it may be there.
-    pub(crate) async fn commit(&self, changes: Changes) -> Result<()> {
+    pub(crate) async fn commit(&self, mut changes: Changes) -> Result<()> {
+        if may_notify(&changes) {
+            let job = NewJob::new(NOTIFY, &serde_json::json!({}))?.unique("notify");
+            changes.enqueue(&self.env, job)?;
+        }
         let _told = Told {
             core: self,
             standing: Touched::by(&changes),

@@ -133,4 +133,5 @@ ids! {
     ConsentKind, ConsentId, "consent";
     JobRecord, JobId, "job";
     ScheduleKind, ScheduleId, "schedule";
+    NotificationRecord, NotificationId, "notification";
 }

@@ -73,6 +73,7 @@ mod key_ring;
 mod limits;
 #[cfg(feature = "memory")]
 pub mod memory;
+pub mod notifications;
 mod page;
 mod patch;
 mod phone;
@@ -104,8 +105,8 @@ pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
     ActivityId, ActivityRecord, ApiKeyId, ApiKeyKind, AuditId, CallId, CallKind, CompanyId,
     CompanyKind, ConsentId, ConsentKind, ContactId, ContactKind, EventId, Id, IdKind, JobId,
-    JobRecord, ScheduleId, ScheduleKind, SignInId, SignInKind, TelephonyAccountId,
-    TelephonyAccountKind, TenantId, UserId, UserKind,
+    JobRecord, NotificationId, NotificationRecord, ScheduleId, ScheduleKind, SignInId, SignInKind,
+    TelephonyAccountId, TelephonyAccountKind, TenantId, UserId, UserKind,
 };
 pub use key_ring::KeyRing;
 pub use page::{Page, PageOf, SortKey};

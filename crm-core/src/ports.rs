@@ -21,6 +21,8 @@ pub use crate::idempotency::IdempotencyStore;
 pub use crate::identity::store::IdentityStore;
 pub use crate::jobs::store::JobStore;
 pub use crate::limits::LocalLimits;
+pub use crate::notifications::NotificationChannel;
+pub use crate::notifications::store::NotificationStore;
 pub use crate::presence::{Connected, LocalPresence, Presence, Present};
 pub use crate::privacy::store::PrivacyStore;
 pub use crate::telephony::{Telephony, TelephonyStore};
@@ -61,6 +63,7 @@ pub trait Store:
     + TelephonyStore
     + CallStore
     + JobStore
+    + NotificationStore
 {
     /// Applies `changes` whole or not at all, and returns when they are durable.
     ///

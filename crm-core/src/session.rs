@@ -19,6 +19,7 @@ use crate::events::{Events, GroupProgress};
 use crate::idempotency::Pending;
 use crate::identity::{Account, ApiKeys, Users};
 use crate::jobs::{Jobs, LeaseUse};
+use crate::notifications::Notifications;
 use crate::ports::Store;
 use crate::privacy::Privacy;
 use crate::scope::TenantScope;
@@ -135,6 +136,11 @@ impl Session {
     /// The tenant's event log.
     pub fn events(&self) -> Events<'_> {
         Events { session: self }
+    }
+
+    /// What the session's user is told.
+    pub fn notifications(&self) -> Notifications<'_> {
+        Notifications { session: self }
     }
 
     /// The tenant's audit log.

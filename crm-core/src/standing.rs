@@ -115,6 +115,8 @@ impl Touched {
             | Write::PutTelephonyAccount { .. }
             | Write::PutCall { .. }
             | Write::PutSchedule { .. }
+            | Write::PutNotification { .. }
+            | Write::PutNotificationPreferences { .. }
             | Write::RetryJob(_)
             | Write::DiscardJob(_)
             | Write::Nothing => false,

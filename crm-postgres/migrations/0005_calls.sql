@@ -81,7 +81,8 @@ declare
 begin
     select * into _parts from json_to_record(_more) as part (
         lease json, accounts json, calls json, entries json, consents json, schedules json,
-        ends json, jobs json
+        ends json, jobs json,
+        notifications json, notification_preferences json
     );
     if _parts.accounts is not null then
         perform crm.put_telephony_accounts(_tenant, _parts.accounts);
@@ -110,6 +111,12 @@ begin
     end if;
     if _parts.schedules is not null then
         perform crm.put_schedules(_tenant, _parts.schedules);
+    end if;
+    if _parts.notifications is not null then
+        perform crm.put_notifications(_tenant, _parts.notifications);
+    end if;
+    if _parts.notification_preferences is not null then
+        perform crm.put_notification_preferences(_tenant, _parts.notification_preferences);
     end if;
     if _parts.ends is not null then
         perform crm.end_dead_jobs(_tenant, _at, _parts.ends);

@@ -231,6 +231,8 @@ fn place_of_email(changes: &Changes, contact: Uuid, key: &str) -> Option<usize> 
         | Write::PutTelephonyAccount { .. }
         | Write::PutCall { .. }
         | Write::PutSchedule { .. }
+        | Write::PutNotification { .. }
+        | Write::PutNotificationPreferences { .. }
         | Write::RetryJob(_)
         | Write::DiscardJob(_)
         | Write::Nothing => None,
@@ -247,6 +249,8 @@ fn not_at_version(stale: &Stale) -> Error {
         "telephony account" => "telephony account",
         "call" => "call",
         "schedule" => "schedule",
+        "notification" => "notification",
+        "notification_preferences" => "notification_preferences",
         "job" => "job",
         other => return Error::internal(format!("`{other}` has no versions")),
     };

@@ -82,7 +82,10 @@ pub(crate) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sy
 fn missing(error: sqlx::Error) -> Error {
     let constraint = database(&error).and_then(|error| error.constraint()).unwrap_or_default();
     let what = match constraint {
-        "contacts_owner_fkey" | "calls_user_fkey" => "user",
+        "contacts_owner_fkey"
+        | "calls_user_fkey"
+        | "notifications_user_fkey"
+        | "notification_preferences_user_fkey" => "user",
         "contacts_company_fkey" => "company",
         "activities_contact_fkey" | "calls_contact_fkey" | "consents_contact_fkey" => "contact",
         "calls_account_fkey" => "telephony account",

@@ -26,6 +26,7 @@ pub mod isolation;
 mod jobs;
 mod migrate;
 mod more;
+mod notifications;
 mod password;
 mod pool;
 mod privacy;

@@ -7,6 +7,7 @@ use crm_core::activities::{Activity, Direction};
 use crm_core::calls::Call;
 use crm_core::events::GroupProgress;
 use crm_core::jobs::{Job, LeaseUse, Schedule};
+use crm_core::notifications::{Notification, NotificationPreferences};
 use crm_core::privacy::{Consent, Purpose};
 use crm_core::telephony::TelephonyAccount;
 use crm_core::{ActivityId, JobId, Result};
@@ -24,6 +25,8 @@ pub(crate) struct More<'c> {
     pub(crate) entries: BTreeMap<ActivityId, &'c Activity>,
     pub(crate) consents: Vec<&'c Consent>,
     pub(crate) schedules: Records<&'c Schedule>,
+    pub(crate) notifications: Records<&'c Notification>,
+    pub(crate) notification_preferences: Records<&'c NotificationPreferences>,
     /// Dead jobs, and whether they are retried.
     pub(crate) ends: Vec<(JobId, bool)>,
     pub(crate) jobs: &'c [Job],
@@ -45,6 +48,10 @@ impl More<'_> {
         add("entries", self.entries.values().copied().map(entry).collect::<Result<_>>()?);
         add("consents", self.consents.iter().copied().map(consent).collect::<Result<_>>()?);
         add("schedules", self.schedules.rows.iter().map(schedule).collect::<Result<_>>()?);
+        let notifications = self.notifications.rows.iter().map(notification);
+        add("notifications", notifications.collect::<Result<_>>()?);
+        let chosen = self.notification_preferences.rows.iter().map(preferences);
+        add("notification_preferences", chosen.collect::<Result<_>>()?);
         let ends = self.ends.iter().map(|(id, retried)| json!({ "id": id, "retried": retried }));
         add("ends", ends.collect());
         add("jobs", self.jobs.iter().map(job).collect::<Result<_>>()?);
@@ -108,6 +115,22 @@ fn schedule(row: &Row<&Schedule>) -> Result<Value> {
     Ok(json!({
         "id": row.id, "expected": row.expected, "version": row.version, "name": row.record.name,
         "next_at": row.record.next_at, "doc": to_json(row.record)?,
+    }))
+}
+
+fn notification(row: &Row<&Notification>) -> Result<Value> {
+    let notification = row.record;
+    Ok(json!({
+        "id": row.id, "expected": row.expected, "version": row.version,
+        "user_id": notification.user_id, "kind": notification.kind,
+        "created_at": notification.created_at, "unread": notification.read_at.is_none(),
+        "pending": notification.delivered_at.is_none(), "doc": to_json(notification)?,
+    }))
+}
+
+fn preferences(row: &Row<&NotificationPreferences>) -> Result<Value> {
+    Ok(json!({
+        "id": row.id, "expected": row.expected, "version": row.version, "doc": to_json(row.record)?,
     }))
 }
 

@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     5 "0005_calls",
     6 "0006_jobs",
     7 "0007_events",
+    8 "0008_notifications",
 ];
 
 impl Migration {

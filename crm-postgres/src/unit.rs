@@ -271,6 +271,27 @@ impl<'c> Unit<'c> {
                     let schedules = &mut unit.more.schedules;
                     schedules.put("schedule", id, *expected_version, version, schedule)?;
                 }
+                Write::PutNotification { notification, expected_version } => {
+                    let (id, version) = (notification.id.as_uuid(), notification.version);
+                    let notifications = &mut unit.more.notifications;
+                    notifications.put(
+                        "notification",
+                        id,
+                        *expected_version,
+                        version,
+                        notification,
+                    )?;
+                }
+                Write::PutNotificationPreferences { preferences, expected_version } => {
+                    let (id, version) = (preferences.user_id.as_uuid(), preferences.version);
+                    unit.more.notification_preferences.put(
+                        "notification_preferences",
+                        id,
+                        *expected_version,
+                        version,
+                        preferences,
+                    )?;
+                }
                 Write::RetryJob(id) => unit.more.ends.push((*id, true)),
                 Write::DiscardJob(id) => unit.more.ends.push((*id, false)),
                 Write::Nothing => {}

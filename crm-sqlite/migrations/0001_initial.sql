@@ -287,3 +287,33 @@ CREATE INDEX job_running ON job (lease_until) WHERE state = 2;
 CREATE INDEX job_dead ON job (tenant_no, id) WHERE state = 3;
 CREATE UNIQUE INDEX job_unique ON job (tenant_no, kind, unique_key)
     WHERE state IN (0, 1) AND unique_key IS NOT NULL;
+
+-- What people are told. Who reads a page reads one of its three orders.
+CREATE TABLE notification (
+    tenant_no  INTEGER NOT NULL REFERENCES tenant (no),
+    id         BLOB    NOT NULL,
+    user_id    BLOB    NOT NULL,
+    kind       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    unread     INTEGER NOT NULL,
+    pending    INTEGER NOT NULL,
+    version    INTEGER NOT NULL,
+    doc        TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    FOREIGN KEY (tenant_no, user_id) REFERENCES user (tenant_no, id)
+) STRICT;
+CREATE INDEX notification_user ON notification (tenant_no, user_id, created_at, id);
+CREATE INDEX notification_unread ON notification (tenant_no, user_id, created_at, id)
+    WHERE unread = 1;
+CREATE INDEX notification_pending ON notification (tenant_no, user_id, created_at, id)
+    WHERE pending = 1;
+
+-- What each wants to be told; the id is the user's.
+CREATE TABLE notification_preferences (
+    tenant_no INTEGER NOT NULL REFERENCES tenant (no),
+    id        BLOB    NOT NULL,
+    version   INTEGER NOT NULL,
+    doc       TEXT    NOT NULL,
+    PRIMARY KEY (tenant_no, id),
+    FOREIGN KEY (tenant_no, id) REFERENCES user (tenant_no, id)
+) STRICT, WITHOUT ROWID;

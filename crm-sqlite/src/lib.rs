@@ -16,6 +16,7 @@ mod events;
 mod idempotency;
 mod identity;
 mod jobs;
+mod notifications;
 #[cfg(test)]
 mod plans;
 mod privacy;

@@ -13,7 +13,7 @@ use crate::readers::tenant_number;
 use crate::schema::Cache;
 use crate::{
     Options, Place, activities, audit, calls, companies, contacts, events, idempotency, identity,
-    jobs, privacy, schema, telephony, tenancy,
+    jobs, notifications, privacy, schema, telephony, tenancy,
 };
 
 /// Units of work that share one transaction at most: enough to make the disk's part small, few
@@ -274,6 +274,12 @@ fn apply_change(connection: &Connection, tenant: i64, change: &Change) -> Result
         }
         Write::PutSchedule { schedule, expected_version } => {
             jobs::put_schedule(connection, tenant, schedule, *expected_version)?;
+        }
+        Write::PutNotification { notification, expected_version } => {
+            notifications::put(connection, tenant, notification, *expected_version)?;
+        }
+        Write::PutNotificationPreferences { preferences, expected_version } => {
+            notifications::put_preferences(connection, tenant, preferences, *expected_version)?;
         }
         Write::RetryJob(id) => jobs::retry(connection, tenant, *id, change.audit().at)?,
         Write::DiscardJob(id) => jobs::discard(connection, tenant, *id)?,

@@ -196,6 +196,10 @@ actions! {
     SecureOwnAccount = "account:secure" from Viewer, steps_up;
     /// Follow what happens, as far as it may be read.
     FollowEvents = "events:follow" from Viewer, reads;
+    /// Read one's own notifications, mark them, and choose what to be told.
+    ReadNotifications = "notifications:read" from Viewer, writes for_people;
+    /// Tell something to everybody, or to all with a role.
+    Broadcast = "notifications:broadcast" from Admin, writes for_people;
     /// Read the event log.
     ReadEvents = "events:read" from Admin, reads;
     /// Read the audit log.

@@ -185,6 +185,14 @@ event_names! {
     JobDiscarded = "job.discarded", 1;
     /// A schedule is new, or has a new time.
     ScheduleSet = "schedule.set", 1;
+    /// `{"created", "updated", "skipped", "failed"}`: an import of contacts is over.
+    ContactsImported = "contacts.imported", 1;
+    /// `{"notification": {...}}`: the subject is told something. Others do not see it.
+    NotificationCreated = "notification.created", 1;
+    /// `{"notification_id", "version", "changes": {field: new value}}`. Others than the subject do not see it.
+    NotificationUpdated = "notification.updated", 1;
+    /// `{"version", "changes": {field: new value}}`. Others than the subject do not see it.
+    NotificationPreferencesUpdated = "notification_preferences.updated", 1;
 }
 
 impl fmt::Display for EventName {

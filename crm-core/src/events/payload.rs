@@ -14,9 +14,10 @@ use crate::calls::CallView;
 use crate::companies::Company;
 use crate::contacts::Contact;
 use crate::error::{Error, Result};
-use crate::id::{ContactId, UserId};
+use crate::id::{ContactId, NotificationId, UserId};
 use crate::identity::{ApiKeyInfo, SignInMethod, User};
 use crate::jobs::{JobKind, Schedule};
+use crate::notifications::{Notification, NotificationPreferences};
 use crate::privacy::Consent;
 use crate::telephony::TelephonyAccountView;
 use crate::tenancy::Tenant;
@@ -347,5 +348,37 @@ payloads! {
     ScheduleSet<'a> {
         /// The schedule.
         schedule: &'a Schedule,
+    }
+    /// A file of contacts was imported.
+    ContactsImported {
+        /// Contacts that were made.
+        created: u64,
+        /// Contacts that were changed.
+        updated: u64,
+        /// Rows that were left out.
+        skipped: u64,
+        /// Rows that could not be read.
+        failed: u64,
+    }
+    /// Somebody has a notification.
+    NotificationCreated<'a> {
+        /// The notification.
+        notification: &'a Notification,
+    }
+    /// A notification has come, was read, or stands for more than before.
+    NotificationUpdated {
+        /// The notification.
+        notification_id: NotificationId,
+        /// Its version from now on.
+        version: i64,
+        /// The new values.
+        changes: Changed<Notification>,
+    }
+    /// Somebody chose of what and how to be told.
+    NotificationPreferencesUpdated {
+        /// The preferences' version from now on.
+        version: i64,
+        /// The new values.
+        changes: Changed<NotificationPreferences>,
     }
 }

@@ -3,6 +3,7 @@
 use super::group::{GroupName, GroupReader};
 use super::model::{EventPosition, RecordedEvent};
 use super::subscription::{After, Subscription};
+use super::visibility::Visibility;
 use crate::access::ReadEvents;
 use crate::error::Result;
 use crate::session::Session;
@@ -50,7 +51,19 @@ impl Events<'_> {
             .run("events.after", async {
                 let permit = self.session.authorize::<ReadEvents>()?;
                 let limit = limit.clamp(1, Self::MAX_LIMIT);
-                self.session.store().events_after(permit.scope(), position, limit).await
+                let (store, scope) = (self.session.store(), permit.scope());
+                let visibility = Visibility::of(scope);
+                let mut from = position;
+                loop {
+                    let mut events = store.events_after(scope, from, limit).await?;
+                    let full = events.len() >= limit;
+                    from = events.last().map_or(from, |last| last.position);
+                    // What only its subject sees is nobody else's, whoever may read the log.
+                    events.retain(|recorded| visibility.shows_to(&recorded.event));
+                    if !events.is_empty() || !full {
+                        return Ok(events);
+                    }
+                }
             })
             .await
     }

@@ -1,11 +1,14 @@
 //! Who sees which events.
 
+use uuid::Uuid;
+
 use super::model::{Event, EventName};
 use crate::access::{
-    ReadActivities, ReadApiKeys, ReadAudit, ReadCalls, ReadCompanies, ReadConsents, ReadContacts,
-    ReadJobs, ReadTelephony, ReadTenant, ReadUsers, authorize,
+    ImportContacts, ReadActivities, ReadApiKeys, ReadAudit, ReadCalls, ReadCompanies, ReadConsents,
+    ReadContacts, ReadJobs, ReadNotifications, ReadTelephony, ReadTenant, ReadUsers, authorize,
 };
-use crate::scope::TenantScope;
+use crate::entity::EntityKind;
+use crate::scope::{Actor, TenantScope};
 
 /// The events that one actor sees: those of records that they may read.
 ///
@@ -17,30 +20,69 @@ use crate::scope::TenantScope;
 /// # Ok::<(), crm_core::Error>(()) }).unwrap();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Visibility(u128);
+pub struct Visibility {
+    names: u128,
+    /// Whose personal events it shows.
+    personal: Personal,
+}
+
+/// Whose personal events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Personal {
+    /// Everybody's: the operator and the CRM itself keep the log.
+    All,
+    /// This user's.
+    Of(Uuid),
+    /// Nobody's.
+    None,
+}
 
 impl Visibility {
     /// What the actor of `scope` sees.
     pub fn of(scope: &TenantScope) -> Self {
         let seen = |name: &EventName| shows(*name, scope);
         let bits = EventName::ALL.iter().filter(|name| seen(name)).map(|name| bit(*name));
-        Visibility(bits.fold(0, |all, bit| all | bit))
+        let personal = match scope.actor() {
+            Actor::System => Personal::All,
+            Actor::User(id) => Personal::Of(id.as_uuid()),
+            Actor::ApiKey(_) => Personal::None,
+        };
+        Visibility { names: bits.fold(0, |all, bit| all | bit), personal }
     }
 
     /// Whether the event is among it.
     pub fn shows(self, event: &Event) -> bool {
-        self.0 & bit(event.name) != 0
+        self.names & bit(event.name) != 0 && self.shows_to(event)
+    }
+
+    /// Whether the event is no secret of somebody else's.
+    pub(super) fn shows_to(self, event: &Event) -> bool {
+        !is_personal(event.name)
+            || match self.personal {
+                Personal::All => true,
+                Personal::Of(user) => {
+                    event.subject.kind == EntityKind::User && event.subject.id == user
+                }
+                Personal::None => false,
+            }
     }
 
     /// The names of events that can be seen.
     pub fn names(self) -> impl Iterator<Item = EventName> {
-        EventName::ALL.iter().copied().filter(move |name| self.0 & bit(*name) != 0)
+        EventName::ALL.iter().copied().filter(move |name| self.names & bit(*name) != 0)
     }
 }
 
 fn bit(name: EventName) -> u128 {
     const { assert!(EventName::ALL.len() <= 128) };
     1 << name as u32
+}
+
+/// Whether nobody but its subject sees an event of this name.
+fn is_personal(name: EventName) -> bool {
+    name == EventName::NotificationCreated
+        || name == EventName::NotificationUpdated
+        || name == EventName::NotificationPreferencesUpdated
 }
 
 fn shows(name: EventName, scope: &TenantScope) -> bool {
@@ -81,6 +123,12 @@ fn shows(name: EventName, scope: &TenantScope) -> bool {
         | EventName::RecordingDeleted => authorize::<ReadCalls>(scope).is_ok(),
         EventName::JobRetried | EventName::JobDiscarded | EventName::ScheduleSet => {
             authorize::<ReadJobs>(scope).is_ok()
+        }
+        EventName::ContactsImported => authorize::<ImportContacts>(scope).is_ok(),
+        EventName::NotificationCreated
+        | EventName::NotificationUpdated
+        | EventName::NotificationPreferencesUpdated => {
+            authorize::<ReadNotifications>(scope).is_ok()
         }
     }
 }

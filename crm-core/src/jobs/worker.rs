@@ -194,7 +194,8 @@ impl Worker {
             at_once: AT_ONCE,
             drain: Duration::from_secs(25),
         };
-        for (kind, at_once, handle) in crate::calls::handlers() {
+        let notifications = crate::notifications::handlers();
+        for (kind, at_once, handle) in crate::calls::handlers().into_iter().chain(notifications) {
             worker.limits.extend(at_once.map(|most| (kind.clone(), most)));
             worker.handlers.insert(kind, handle);
         }

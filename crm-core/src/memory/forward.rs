@@ -1,6 +1,6 @@
 //! For stores that wrap another one: what they pass on untouched.
 
-/// Passes what jobs, calls, consents and telephony accounts ask of storage on to another store.
+/// Passes what jobs, notifications, calls, consents and telephony accounts ask of storage on to another store.
 ///
 /// A wrapper that changes none of it says so in one line: its type, with its parameter where it has one, and
 /// a function from a reference to it to a result of the store within.
@@ -8,6 +8,34 @@
 #[macro_export]
 macro_rules! forward_work {
     ($(any $generic:ident: $bound:path,)? for $wrapper:ty, by $inner:expr) => {
+            #[::async_trait::async_trait]
+            impl$(<$generic: $bound + ?Sized>)? $crate::ports::NotificationStore for $wrapper {
+                async fn notifications(
+                    &self,
+                    scope: &$crate::TenantScope,
+                    query: &$crate::notifications::NotificationQuery,
+                ) -> $crate::Result<Vec<$crate::notifications::Notification>> {
+                    ($inner)(self)?.notifications(scope, query).await
+                }
+
+                async fn notifications_by_id(
+                    &self,
+                    scope: &$crate::TenantScope,
+                    user: $crate::UserId,
+                    ids: &[$crate::NotificationId],
+                ) -> $crate::Result<Vec<$crate::notifications::Notification>> {
+                    ($inner)(self)?.notifications_by_id(scope, user, ids).await
+                }
+
+                async fn notification_preferences(
+                    &self,
+                    scope: &$crate::TenantScope,
+                    user: $crate::UserId,
+                ) -> $crate::Result<Option<$crate::notifications::NotificationPreferences>> {
+                    ($inner)(self)?.notification_preferences(scope, user).await
+                }
+            }
+
             #[::async_trait::async_trait]
             impl$(<$generic: $bound + ?Sized>)? $crate::ports::JobStore for $wrapper {
                 async fn claim_jobs(&self, scope: &$crate::SystemScope, claim: &$crate::jobs::Claim) -> $crate::Result<Vec<$crate::jobs::ClaimedJob>> {

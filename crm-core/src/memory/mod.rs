@@ -14,6 +14,7 @@ mod forward;
 mod idempotency;
 mod identity;
 mod jobs;
+mod notifications;
 mod search;
 mod tenancy;
 mod tenant;

@@ -17,12 +17,13 @@ use crate::contacts::{Contact, ContactKey};
 use crate::error::{Error, Result};
 use crate::events::{Event, EventPosition, GroupName};
 use crate::id::{
-    ActivityId, CallId, CompanyId, ConsentId, ContactId, JobId, ScheduleId, TelephonyAccountId,
-    UserId,
+    ActivityId, CallId, CompanyId, ConsentId, ContactId, JobId, NotificationId, ScheduleId,
+    TelephonyAccountId, UserId,
 };
 use crate::idempotency::Outcome;
 use crate::identity::{Credential, CredentialKind, User};
 use crate::jobs::{JobState, Schedule};
+use crate::notifications::{Notification, NotificationPreferences};
 use crate::privacy::Consent;
 use crate::telephony::TelephonyAccount;
 use crate::tenancy::Tenant;
@@ -47,6 +48,8 @@ pub(super) struct TenantData {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) schedules: BTreeMap<ScheduleId, Schedule>,
     pub(super) jobs: BTreeMap<JobId, Kept>,
+    pub(super) notifications: BTreeMap<NotificationId, Notification>,
+    pub(super) notification_preferences: BTreeMap<UserId, NotificationPreferences>,
 }
 
 /// The event log, and those who read it.
@@ -72,6 +75,8 @@ pub(super) enum Before {
     Telephony(TelephonyAccountId, Option<Box<TelephonyAccount>>),
     Call(CallId, Option<Box<Call>>),
     Schedule(ScheduleId, Option<Schedule>),
+    Notification(NotificationId, Option<Box<Notification>>),
+    NotificationPreferences(UserId, Option<NotificationPreferences>),
     Job(JobId, Box<Kept>),
     Nothing,
 }
@@ -95,6 +100,8 @@ impl TenantData {
             calls: BTreeMap::new(),
             schedules: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            notifications: BTreeMap::new(),
+            notification_preferences: BTreeMap::new(),
         }
     }
 
@@ -208,6 +215,25 @@ impl TenantData {
                 let before = self.schedules.insert(schedule.id, schedule.clone());
                 Ok(Before::Schedule(schedule.id, before))
             }
+            Write::PutNotification { notification, expected_version } => {
+                let found = self.notifications.get(&notification.id).map(|known| known.version);
+                is_expected("notification", found, *expected_version)?;
+                if !self.users.contains_key(&notification.user_id) {
+                    return Err(Error::not_found("user"));
+                }
+                let before = self.notifications.insert(notification.id, (**notification).clone());
+                Ok(Before::Notification(notification.id, before.map(Box::new)))
+            }
+            Write::PutNotificationPreferences { preferences, expected_version } => {
+                let user = preferences.user_id;
+                let found = self.notification_preferences.get(&user).map(|known| known.version);
+                is_expected("notification_preferences", found, *expected_version)?;
+                if !self.users.contains_key(&user) {
+                    return Err(Error::not_found("user"));
+                }
+                let before = self.notification_preferences.insert(user, preferences.clone());
+                Ok(Before::NotificationPreferences(user, before))
+            }
             Write::RetryJob(id) => {
                 let before = self.dead(*id)?;
                 let mut job = before.job.clone();
@@ -292,6 +318,12 @@ impl TenantData {
             }
             Before::Call(id, call) => put(&mut self.calls, id, call.map(|call| *call)),
             Before::Schedule(id, schedule) => put(&mut self.schedules, id, schedule),
+            Before::Notification(id, notification) => {
+                put(&mut self.notifications, id, notification.map(|notification| *notification));
+            }
+            Before::NotificationPreferences(id, preferences) => {
+                put(&mut self.notification_preferences, id, preferences);
+            }
             Before::Job(id, kept) => {
                 self.jobs.insert(id, *kept);
             }
@@ -332,6 +364,8 @@ impl TenantData {
             | Write::PutTelephonyAccount { .. }
             | Write::PutCall { .. }
             | Write::PutSchedule { .. }
+            | Write::PutNotification { .. }
+            | Write::PutNotificationPreferences { .. }
             | Write::RetryJob(_)
             | Write::DiscardJob(_)
             | Write::Nothing => {}
