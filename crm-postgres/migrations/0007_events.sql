@@ -83,10 +83,11 @@ begin
     perform set_config('crm.tenant_id', _tenant::text, true);
     select event_horizons.position into _forgotten from crm.event_horizons
         where event_horizons.tenant_id = _tenant;
+    _forgotten := coalesce(_forgotten, 0);
     -- After those that are forgotten: their places stay in the index until it is cleaned.
     with oldest as materialized (
         select events.position, events.occurred_at from crm.events
-        where events.tenant_id = _tenant and events.position > coalesce(_forgotten, 0)
+        where events.tenant_id = _tenant and events.position > _forgotten
         order by events.position limit _limit
     ), kept as (
         select min(oldest.position) as first from oldest where oldest.occurred_at >= _until
@@ -99,7 +100,7 @@ begin
             on conflict (tenant_id) do update
                 set position = greatest(event_horizons.position, excluded.position);
         delete from crm.events where events.tenant_id = _tenant
-            and events.position > coalesce(_forgotten, 0) and events.position <= _horizon;
+            and events.position > _forgotten and events.position <= _horizon;
         get diagnostics forgotten = row_count;
     end if;
     return next;

@@ -466,7 +466,7 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
     let reader = log.group(group, After::Start);
     let mut reader = plans.of("group", &["event_groups_pkey"], May::Seek, reader).await;
     let batch = reader.next().await.unwrap();
-    plans.of("move a group", &["event_groups_pkey"], May::Seek, batch.done()).await;
+    plans.of("move a group", &["event_groups_pkey"], May::Filter, batch.done()).await;
     let forgotten = store.forget_events(session.scope(), at, 1000);
     plans.of("forget events", &indexes[..1], May::Sort, forgotten).await;
     plans.of("audit", &["audit_pkey"], May::Seek, session.audit().list(None, &page)).await;

@@ -74,7 +74,9 @@ impl Plans {
             }
             for step in self.explain(&sql) {
                 // A subquery is read whole, after its own rows were found by a step of theirs.
-                let scans = step.starts_with("SCAN") && !step.starts_with("SCAN (subquery");
+                let scans = step.starts_with("SCAN")
+                    && !step.starts_with("SCAN (subquery")
+                    && step != "SCAN CONSTANT ROW";
                 let other = step.starts_with("SEARCH") && !step.contains("tenant_no=?");
                 let over_tenants = step.starts_with("SEARCH tenant ")
                     || step.starts_with("SEARCH event_horizon USING INTEGER PRIMARY KEY")
