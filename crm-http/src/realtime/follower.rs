@@ -1,11 +1,12 @@
 //! One client's way through the events: from where it was, through the log, to what happens now.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use crm_core::events::{After, Delivery, EventPosition, Subscription, Visibility};
-use crm_core::{Crm, Error, ErrorKind, Result, Session};
+use crm_core::{Crm, Error, ErrorKind, NotificationId, Result, Session};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -38,8 +39,22 @@ pub(crate) struct Follower {
     behind: Option<Instant>,
     was_up_to_date: bool,
     look_again: Instant,
+    /// Where the client came in: notifications from before are the backlog's.
+    entered: EventPosition,
+    backlog: Backlog,
     _attendance: Option<Attendance>,
 }
+
+/// Notifications that were waiting for the client.
+enum Backlog {
+    Ask,
+    /// Those that were sent, until the client says that it has them; and whether there may be more.
+    Sent(HashSet<NotificationId>, bool),
+    Done,
+}
+
+/// Notifications of the backlog that are sent at once.
+const BACKLOG: usize = 100;
 
 /// What comes next for the client.
 pub(crate) enum Step {
@@ -56,6 +71,7 @@ impl Follower {
         feed: Arc<Feed>,
         attendance: Option<Attendance>,
     ) -> Self {
+        let is_person = session.scope().actor().user().is_some();
         let mut head = feed.head();
         let seen = *head.borrow_and_update();
         Follower {
@@ -71,6 +87,8 @@ impl Follower {
             behind: None,
             was_up_to_date: true,
             look_again: Instant::now() + LOOK_AGAIN,
+            entered: seen,
+            backlog: if is_person { Backlog::Ask } else { Backlog::Done },
             _attendance: attendance,
         }
     }
@@ -126,7 +144,36 @@ impl Follower {
         }
     }
 
+    /// The client has a notification.
+    pub(crate) async fn acknowledge(&mut self, id: NotificationId) -> Result<()> {
+        self.session.notifications().mark_delivered(&[id]).await?;
+        if let Backlog::Sent(owed, more) = &mut self.backlog {
+            owed.remove(&id);
+            if owed.is_empty() && std::mem::take(more) {
+                self.backlog = Backlog::Ask;
+                self.head.mark_changed();
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_backlog(&mut self) -> Result<Option<Step>> {
+        let waiting = self.session.notifications().undelivered(BACKLOG).await?;
+        let texts = waiting.iter().map(|notification| {
+            let notification = serde_json::value::to_raw_value(notification);
+            let notification = &*notification.map_err(Error::internal)?;
+            ToClient::Notification { notification }.text()
+        });
+        let texts = texts.collect::<Result<Vec<_>>>()?;
+        let more = waiting.len() == BACKLOG;
+        self.backlog = Backlog::Sent(waiting.iter().map(|own| own.id).collect(), more);
+        Ok((!texts.is_empty()).then_some(Step::Send(texts)))
+    }
+
     async fn step(&mut self) -> Result<Option<Step>> {
+        if matches!(self.backlog, Backlog::Ask) {
+            return self.ask_backlog().await;
+        }
         if self.read.is_empty() {
             let stepped = match self.log {
                 Some(_) => self.read_from_log().await?,
@@ -202,10 +249,16 @@ impl Follower {
     fn hand_out(&mut self) -> Option<Step> {
         let frames = std::mem::take(&mut self.read);
         self.seen = frames.last().map_or(self.seen, |last| last.position);
-        let shown = frames.iter().filter(|frame| {
-            self.topics.iter().any(|topic| topic.holds(frame.contact))
-                && self.visibility.shows(&frame.event)
-        });
+        let is_in_backlog = |id: &NotificationId| match &self.backlog {
+            Backlog::Sent(owed, _) => owed.contains(id),
+            Backlog::Ask | Backlog::Done => false,
+        };
+        let is_wanted = |frame: &Frame| match &frame.notification {
+            Some(id) => frame.position > self.entered && !is_in_backlog(id),
+            None => self.topics.iter().any(|topic| topic.holds(frame.contact)),
+        };
+        let shown =
+            frames.iter().filter(|frame| is_wanted(frame) && self.visibility.shows(&frame.event));
         let texts: Vec<Utf8Bytes> = shown.map(|frame| frame.text.clone()).collect();
         (!texts.is_empty()).then_some(Step::Send(texts))
     }

@@ -4,10 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::extract::ws::{CloseFrame, Utf8Bytes};
-use crm_core::events::{Event, EventPosition, RecordedEvent};
-use crm_core::{Actor, ContactId, EntityKind, Error, ErrorKind, Proof, Result, TenantScope};
+use crm_core::events::{Event, EventName, EventPosition, RecordedEvent};
+use crm_core::{
+    Actor, ContactId, EntityKind, Error, ErrorKind, NotificationId, Proof, Result, TenantScope,
+};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// A position as clients see it: 16 hexadecimal digits, which compare as text as positions do.
@@ -103,7 +106,7 @@ pub(crate) enum FromClient {
         after: Option<Position>,
     },
     /// A notification has come.
-    Ack { notification_id: Uuid },
+    Ack { notification_id: NotificationId },
     /// Is somebody there?
     Ping,
 }
@@ -113,6 +116,7 @@ pub(crate) enum FromClient {
 pub(crate) enum ToClient<'a> {
     Hello { connection_id: Uuid, position: Position, heartbeat_seconds: u64 },
     Event { position: Position, event: Shown<'a> },
+    Notification { notification: &'a RawValue },
     Reset { position: Position },
     Error { code: &'a str, message: &'a str },
     Pong,
@@ -122,12 +126,12 @@ pub(crate) enum ToClient<'a> {
 #[derive(Serialize)]
 pub(crate) struct Shown<'a> {
     id: crm_core::EventId,
-    name: crm_core::events::EventName,
+    name: EventName,
     occurred_at: crm_core::Timestamp,
     actor: Actor,
     request_id: &'a crm_core::RequestId,
     subject: crm_core::EntityRef,
-    data: &'a serde_json::value::RawValue,
+    data: &'a RawValue,
 }
 
 impl<'a> Shown<'a> {
@@ -156,15 +160,38 @@ pub(crate) struct Frame {
     pub(crate) position: EventPosition,
     pub(crate) event: Event,
     pub(crate) contact: Option<ContactId>,
+    /// The notification that it brings to its subject, instead of the event.
+    pub(crate) notification: Option<NotificationId>,
     pub(crate) text: Utf8Bytes,
+}
+
+/// What an event about a new notification holds.
+#[derive(Deserialize)]
+struct Brings<'a> {
+    #[serde(borrow)]
+    notification: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: NotificationId,
 }
 
 impl Frame {
     pub(crate) fn of(recorded: RecordedEvent) -> Result<Self> {
         let RecordedEvent { position, event } = recorded;
+        if event.name == EventName::NotificationCreated {
+            let data: Brings<'_> =
+                serde_json::from_str(event.data.get()).map_err(Error::internal)?;
+            let notification = data.notification;
+            let text = ToClient::Notification { notification }.text()?;
+            let Identified { id } =
+                serde_json::from_str(notification.get()).map_err(Error::internal)?;
+            return Ok(Frame { position, contact: None, notification: Some(id), event, text });
+        }
         let shown = ToClient::Event { position: Position(position), event: Shown::of(&event) };
-        let text = shown.text()?;
-        Ok(Frame { position, contact: event.contact(), event, text })
+        let (contact, text) = (event.contact(), shown.text()?);
+        Ok(Frame { position, contact, notification: None, event, text })
     }
 
     /// Whether it may have changed how this actor stands.

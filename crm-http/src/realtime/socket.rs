@@ -131,7 +131,12 @@ impl Client {
     async fn answer(&mut self, text: &str) -> Result<Utf8Bytes, End> {
         let answer = match serde_json::from_str(text) {
             Ok(FromClient::Ping) => ToClient::Pong.text(),
-            Ok(FromClient::Ack { notification_id: _ }) => return Ok(Utf8Bytes::default()),
+            Ok(FromClient::Ack { notification_id }) => {
+                match self.connection.follower.acknowledge(notification_id).await {
+                    Ok(()) => return Ok(Utf8Bytes::default()),
+                    Err(error) => refusal(&error),
+                }
+            }
             Ok(FromClient::Subscribe { topics, .. }) if topics.len() > MOST_TOPICS => {
                 let message = &format!("at most {MOST_TOPICS} topics can be followed");
                 ToClient::Error { code: "invalid", message }.text()
@@ -139,10 +144,7 @@ impl Client {
             Ok(FromClient::Subscribe { topics, after }) => {
                 match self.connection.follower.subscribe(topics, after).await {
                     Ok(()) => return Ok(Utf8Bytes::default()),
-                    Err(error) => {
-                        let (code, message) = (error.kind().code(), error.message());
-                        ToClient::Error { code, message }.text()
-                    }
+                    Err(error) => refusal(&error),
                 }
             }
             Err(error) => {
@@ -152,6 +154,10 @@ impl Client {
         };
         answer.map_err(|_| End::ByServer(Ended::Internal))
     }
+}
+
+fn refusal(error: &crm_core::Error) -> crm_core::Result<Utf8Bytes> {
+    ToClient::Error { code: error.kind().code(), message: error.message() }.text()
 }
 
 fn is_empty(message: &Message) -> bool {
