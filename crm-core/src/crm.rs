@@ -473,7 +473,7 @@ impl Core {
         let _told = Told {
             core: self,
             standing: Touched::by(&changes),
-            events: (changes.len() > 0).then(|| changes.tenant()),
+            events: changes.iter().next().map(|_| changes.tenant()),
             jobs: changes.jobs().iter().any(|job| job.state == JobState::Ready)
                 || changes.iter().any(|change| matches!(change.write(), Write::RetryJob(_))),
         };

@@ -117,7 +117,11 @@ impl GroupReader {
     }
 
     /// What is there already, at most some hundreds; `None` where there is nothing.
-    pub(crate) async fn next_now(&mut self) -> Result<Option<Batch>> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`GroupReader::next`].
+    pub async fn next_now(&mut self) -> Result<Option<Batch>> {
         self.find_place().await?;
         let here = self.subscription.next_now().await?;
         if here.is_empty() {
