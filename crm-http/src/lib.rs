@@ -28,6 +28,7 @@ mod identity;
 mod jobs;
 mod limits;
 mod metrics;
+mod notifications;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod openapi;
@@ -122,6 +123,7 @@ fn routes() -> ApiRouter<App> {
         .merge(telephony::routes())
         .merge(privacy::routes())
         .merge(jobs::routes())
+        .merge(notifications::routes())
         .merge(webhooks::routes())
         .merge(realtime::routes())
         .merge(users::routes())

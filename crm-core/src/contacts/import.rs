@@ -16,8 +16,11 @@ use super::Contacts;
 use super::formats::{ImportFormat, ReadOptions, RecordReader};
 use super::model::{ContactDetails, NewContact};
 use crate::access::{CreateContacts, ImportContacts, Permit, UpdateContacts, WriteCompanies};
+use crate::changes::Write;
 use crate::email::shorten;
+use crate::entity::EntityRef;
 use crate::error::{Error, ErrorKind, FieldError, Result};
+use crate::events::EventName;
 use crate::session::Session;
 
 /// Contacts in one commit: enough to make its cost small, few enough to keep memory small.
@@ -251,7 +254,12 @@ impl<'s> Import<'s> {
     /// Those of [`Import::push`].
     pub async fn finish(&mut self) -> Result<ImportReport> {
         let session = self.session;
-        session.run("contacts.import", self.end()).await?;
+        session
+            .run("contacts.import", async {
+                self.end().await?;
+                self.record_end().await
+            })
+            .await?;
         Ok(self.hand_out())
     }
 
@@ -264,6 +272,26 @@ impl<'s> Import<'s> {
         let session = self.session;
         session.run("contacts.import", self.flush()).await?;
         Ok(self.hand_out())
+    }
+
+    /// Leaves the event that the import is over, where it came to something.
+    async fn record_end(&mut self) -> Result<()> {
+        let ImportReport { created, updated, skipped, failed, .. } = self.report;
+        if self.options.dry_run || created + updated + skipped + failed == 0 {
+            return Ok(());
+        }
+        let mut changes = self.session.new_changes();
+        let scope = self.session.scope();
+        let subject: EntityRef = match scope.actor().user() {
+            Some(user) => user.into(),
+            None => scope.tenant().into(),
+        };
+        let data = serde_json::json!({
+            "created": created, "updated": updated, "skipped": skipped, "failed": failed,
+        });
+        let (env, name) = (self.session.env(), EventName::ContactsImported);
+        changes.record(env, Write::Nothing, subject, name, Vec::new(), &data)?;
+        self.session.commit(changes).await
     }
 
     fn hand_out(&mut self) -> ImportReport {

@@ -192,7 +192,7 @@ fn may_be_told(scope: &TenantScope, user: &User, kind: NotificationKind) -> bool
         }
         NotificationKind::ImportDone | NotificationKind::Broadcast => true,
     };
-    user.status == UserStatus::Active && may_read
+    user.status != UserStatus::Disabled && may_read
 }
 
 async fn send(job: AtWork) -> Result<Next> {

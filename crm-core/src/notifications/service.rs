@@ -293,7 +293,7 @@ impl Notifications<'_> {
                     let users = store.users(permit.scope(), after, AT_ONCE).await?;
                     after = users.last().map(|user| user.id.as_uuid());
                     for user in users.iter().filter(|user| {
-                        user.status == UserStatus::Active && new.to.includes(user.role)
+                        user.status != UserStatus::Disabled && new.to.includes(user.role)
                     }) {
                         let preferences = preferences_of(self.session, user.id).await?;
                         let text = Text {

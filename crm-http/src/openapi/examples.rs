@@ -41,6 +41,36 @@ pub(super) fn of(name: &str) -> Option<Value> {
             "errors_omitted": 0,
             "warnings": [],
         }),
+        "Notification" => json!({
+            "id": ID,
+            "user_id": OTHER_ID,
+            "kind": "assigned",
+            "title": "A contact was assigned to you",
+            "body": "Ada Lovelace",
+            "data": { "contact_id": OTHER_ID },
+            "count": 1,
+            "created_at": AT,
+            "delivered_at": AT,
+            "read_at": null,
+            "version": 2,
+        }),
+        "Marked" => json!({ "read": 3 }),
+        "NewBroadcast" => json!({
+            "title": "We are closed on Friday",
+            "body": "The office opens again on Monday.",
+            "to": "everybody",
+        }),
+        "Told" => json!({ "recipients": 12 }),
+        "SetNotificationPreferences" => json!({
+            "channels": { "call_ended": { "email": false } },
+            "quiet_hours": { "from": "22:00", "to": "07:00", "zone": "Europe/Berlin" },
+        }),
+        "NotificationPreferences" => json!({
+            "user_id": ID,
+            "channels": { "call_ended": { "email": false } },
+            "quiet_hours": { "from": "22:00", "to": "07:00", "zone": "Europe/Berlin" },
+            "version": 1,
+        }),
         "NewCompany" => {
             json!({ "name": "Analytical Engines Ltd", "domain": "engines.example" })
         }
