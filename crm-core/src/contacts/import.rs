@@ -20,7 +20,7 @@ use crate::changes::Write;
 use crate::email::shorten;
 use crate::entity::EntityRef;
 use crate::error::{Error, ErrorKind, FieldError, Result};
-use crate::events::EventName;
+use crate::events::payload::ContactsImported;
 use crate::session::Session;
 
 /// Contacts in one commit: enough to make its cost small, few enough to keep memory small.
@@ -286,11 +286,8 @@ impl<'s> Import<'s> {
             Some(user) => user.into(),
             None => scope.tenant().into(),
         };
-        let data = serde_json::json!({
-            "created": created, "updated": updated, "skipped": skipped, "failed": failed,
-        });
-        let (env, name) = (self.session.env(), EventName::ContactsImported);
-        changes.record(env, Write::Nothing, subject, name, Vec::new(), &data)?;
+        let data = ContactsImported { created, updated, skipped, failed };
+        changes.record(self.session.env(), Write::Nothing, subject, Vec::new(), &data)?;
         self.session.commit(changes).await
     }
 
