@@ -54,4 +54,4 @@ pub use factory::{
 pub use faulty::FaultyStore;
 pub use harness::{Configuration, main};
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, privacy, events, audit, idempotency, changes, blobs, carriers }
+case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, notifications, privacy, events, audit, idempotency, changes, blobs, carriers }

@@ -1,5 +1,6 @@
 //! The store in memory with one fault.
 
+mod notifications;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,6 +316,8 @@ impl Store for Planted {
                 | Write::PutTelephonyAccount { .. }
                 | Write::PutCall { .. }
                 | Write::PutSchedule { .. }
+                | Write::PutNotification { .. }
+                | Write::PutNotificationPreferences { .. }
                 | Write::RetryJob(_)
                 | Write::DiscardJob(_)
                 | Write::Nothing => {}
