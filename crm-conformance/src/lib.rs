@@ -63,4 +63,4 @@ pub use nodes::{
 };
 pub use proxy::Proxy;
 
-case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, privacy, events, audit, idempotency, changes, blobs, carriers, bus, presence, cache, limits }
+case::suites! { tenancy, identity, companies, contacts, search, activities, calls, telephony, jobs, notifications, privacy, events, audit, idempotency, changes, blobs, carriers, bus, presence, cache, limits }

@@ -1,6 +1,7 @@
 //! The store in memory with one fault.
 
 mod events;
+mod notifications;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -328,6 +329,8 @@ impl Store for Planted {
                 | Write::PutTelephonyAccount { .. }
                 | Write::PutCall { .. }
                 | Write::PutSchedule { .. }
+                | Write::PutNotification { .. }
+                | Write::PutNotificationPreferences { .. }
                 | Write::RetryJob(_)
                 | Write::DiscardJob(_)
                 | Write::Nothing => {}

@@ -44,8 +44,7 @@ pub trait NotificationStore: Send + Sync + 'static {
     ///
     /// # Behavior
     ///
-    /// - What was committed is read back as it was; a stale change is refused with `version_conflict`.
-    ///   (`a_notification_is_read_as_written`)
+    /// - What was committed is read back as it was. (`a_notification_is_read_as_written`)
     /// - Those of other people and of other tenants are never returned. (`notifications_are_ones_own`)
     /// - Unread and undelivered ones are found until they are marked; undelivered ones come oldest first.
     ///   (`notifications_are_found_until_marked`)

@@ -77,7 +77,14 @@ impl Two {
         let server = Server::new();
         let own = server.tenant("Own").await;
         let other = server.tenant("Other").await;
-        let records = records(&other).await;
+        let mut records = records(&other).await;
+        for title in ["one", "two"] {
+            let new = serde_json::from_value(json!({ "title": title })).unwrap();
+            other.session.notifications().broadcast(new).await.unwrap();
+        }
+        let told = server.get("/notifications", &other.owner).await.is(200);
+        let told = told["items"][0]["id"].as_str().unwrap().to_owned();
+        records.push(("notifications", told));
         Two { server, own, other, records }
     }
 
@@ -197,5 +204,5 @@ async fn in_a_cursor() {
         assert_eq!(theirs, None, "{}", operation.id());
         asked += 1;
     }
-    assert_eq!(asked, 9);
+    assert_eq!(asked, 10);
 }
