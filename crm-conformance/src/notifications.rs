@@ -41,7 +41,7 @@ cases! {
         env.clock.advance_micros(1);
         let read = bob.notifications().mark_read(told[0].id).await.unwrap();
         assert_eq!((read.version, read.read_at), (2, Some(env.crm.now())));
-        assert_eq!(found(env, &bob, &query(id_of(&bob), Which::All)).await, [read.clone()]);
+        assert_eq!(found(env, &bob, &query(id_of(&bob), Which::All)).await, std::slice::from_ref(&read));
         let ids = [read.id];
         let by_id = env.store.notifications_by_id(bob.scope(), id_of(&bob), &ids).await.unwrap();
         assert_eq!(by_id, [read]);

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     Schedule(&'static str, &'static str),
     /// The owner signs in, is wrong once, goes on, proves themselves and signs out.
     SignIn,
+    /// Somebody says this to everybody.
+    Broadcast(&'static str),
+    /// The owner reads one of their notifications.
+    ReadNotification(usize),
+    Prefer(Value),
+    Import,
     /// A job dies, is tried again, dies again and is given up.
     Die,
 }
@@ -154,6 +160,10 @@ pub(crate) fn commands() -> impl Strategy<Value = Command> {
         4 => (nth(), contact_fields()).prop_map(|(at, patch)| Command::PatchContact(at, patch)),
         2 => nth().prop_map(Command::DeleteContact),
         2 => nth().prop_map(Command::RestoreContact),
+        2 => select(&["Lunch", "Cake"][..]).prop_map(Command::Broadcast),
+        2 => nth().prop_map(Command::ReadNotification),
+        1 => any::<bool>().prop_map(|on| Command::Prefer(preferences(on))),
+        1 => Just(Command::Import),
         2 => (nth(), activity).prop_map(|(at, new)| Command::Log(at, new)),
         3 => (nth(), consent).prop_map(|(at, new)| Command::Consent(at, new)),
         2 => select(&["one", "two"][..]).prop_map(Command::CreateAccount),
@@ -221,6 +231,19 @@ pub(crate) fn course() -> Vec<Command> {
         Command::DeleteRecording(2),
         Command::Schedule("daily", "0 0 * * *"),
         Command::Tick(2 * 86_400),
+        Command::Broadcast("Lunch"),
+        Command::ReadNotification(0),
+        Command::Prefer(preferences(false)),
+        Command::Broadcast("Cake"),
+        Command::Import,
+        Command::Tick(1),
         Command::Die,
     ]
+}
+
+fn preferences(mentions: bool) -> Value {
+    json!({
+        "channels": { "mention": { "in_app": mentions } },
+        "quiet_hours": { "from": "22:00", "to": "07:00", "zone": "Europe/Berlin" },
+    })
 }

@@ -29,6 +29,7 @@ pub(crate) fn effect(name: EventName) -> Effect {
         EventName::TelephonyAccountCreated => Effect::Whole("account"),
         EventName::CallStarted | EventName::CallLogged => Effect::Whole("call"),
         EventName::ScheduleSet => Effect::Whole("schedule"),
+        EventName::NotificationCreated => Effect::Whole("notification"),
         EventName::TenantUpdated
         | EventName::UserUpdated
         | EventName::ApiKeyUsed
@@ -41,7 +42,9 @@ pub(crate) fn effect(name: EventName) -> Effect {
         | EventName::CallUpdated
         | EventName::CallEnded
         | EventName::CallRecorded
-        | EventName::RecordingDeleted => Effect::Merge,
+        | EventName::RecordingDeleted
+        | EventName::NotificationUpdated
+        | EventName::NotificationPreferencesUpdated => Effect::Merge,
         EventName::UserSecured
         | EventName::UserAuthenticated
         | EventName::AuthenticationFailed
@@ -51,7 +54,8 @@ pub(crate) fn effect(name: EventName) -> Effect {
         | EventName::SessionEnded
         | EventName::RecordingHeard
         | EventName::JobRetried
-        | EventName::JobDiscarded => Effect::Nothing,
+        | EventName::JobDiscarded
+        | EventName::ContactsImported => Effect::Nothing,
     }
 }
 
@@ -67,7 +71,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn apply(&mut self, event: &Event) {
         let mut data: Record = serde_json::from_str(event.data.get()).unwrap();
-        let subject = event.subject.to_string();
+        let subject = self.record_of(event, &mut data);
         match effect(event.name) {
             Effect::Whole(field) => {
                 let Some(Value::Object(record)) = data.remove(field) else {
@@ -92,6 +96,39 @@ impl Model {
             }
             Effect::Nothing => {}
         }
+    }
+
+    /// The record that an event is about: its subject, but for what is a person's own.
+    fn record_of(&mut self, event: &Event, data: &mut Record) -> String {
+        match event.name {
+            EventName::NotificationCreated => {
+                format!("notification:{}", data["notification"]["id"].as_str().unwrap())
+            }
+            EventName::NotificationUpdated => {
+                let id = data.remove("notification_id").unwrap();
+                format!("notification:{}", id.as_str().unwrap())
+            }
+            EventName::NotificationPreferencesUpdated => {
+                let key = format!("preferences:{}", event.subject.id);
+                let nothing = json!({
+                    "user_id": event.subject.id, "channels": {}, "quiet_hours": null, "version": 0,
+                });
+                let Value::Object(nothing) = nothing else { unreachable!() };
+                self.records.entry(key.clone()).or_insert(nothing);
+                key
+            }
+            _ => event.subject.to_string(),
+        }
+    }
+
+    /// The records of this kind that are `user`'s own.
+    pub(crate) fn own(&self, kind: &str, user: &Value) -> Vec<Value> {
+        let of_kind = self
+            .records
+            .iter()
+            .filter(|(key, _)| key.split_once(':').is_some_and(|(own, _)| own == kind));
+        let records = of_kind.map(|(_, record)| Value::Object(record.clone()));
+        records.filter(|record| record["user_id"] == *user).collect()
     }
 
     /// Notes what the CRM itself writes on the timeline of a contact that an event happened to.

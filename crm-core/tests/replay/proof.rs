@@ -131,6 +131,9 @@ impl Followed {
         alike("consents", model.all(EntityKind::Consent), state.consents.clone())?;
         alike("accounts", model.all(EntityKind::TelephonyAccount), state.accounts.clone())?;
         alike("calls", model.all(EntityKind::Call), state.calls.clone())?;
+        let owner = json!(self.world.session.scope().actor().user());
+        alike("notifications", model.own("notification", &owner), state.notifications.clone())?;
+        alike("preferences", model.own("preferences", &owner), state.preferences.clone())?;
         alike("schedules", model.all(EntityKind::Schedule), state.schedules.clone())
     }
 }

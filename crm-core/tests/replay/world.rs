@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crm_core::activities::ActivityFilter;
 use crm_core::calls::{CallFilter, CallView, StartCall};
+use crm_core::contacts::import::ImportOptions;
 use crm_core::contacts::{ContactFilter, ContactSort, Deleted};
 use crm_core::events::{EventPosition, RecordedEvent};
 use crm_core::identity::{Arrival, PasswordSignIn, Secret, StepUp};
@@ -50,6 +51,10 @@ pub(crate) struct State {
     pub(crate) accounts: Vec<Value>,
     pub(crate) calls: Vec<Value>,
     pub(crate) schedules: Vec<Value>,
+    /// The owner's.
+    pub(crate) notifications: Vec<Value>,
+    /// The owner's, where they have chosen.
+    pub(crate) preferences: Vec<Value>,
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
@@ -215,6 +220,23 @@ impl World {
                 session.jobs().schedule(name, cron, "works", &json!({ "about": 7 })).await?;
             }
             Command::SignIn => self.sign_in().await?,
+            Command::Broadcast(title) => {
+                let new = json!({ "title": title, "to": "everybody" });
+                session.notifications().broadcast(read(&new)?).await?;
+            }
+            Command::ReadNotification(at) => {
+                let all = session.notifications().list(false, &Page::first(200)).await?;
+                let all: Vec<_> = all.items.iter().map(|own| own.id).collect();
+                session.notifications().mark_read(of(&all, *at)?).await?;
+            }
+            Command::Prefer(chosen) => {
+                session.notifications().set_preferences(read(chosen)?, None).await?;
+            }
+            Command::Import => {
+                let mut import = session.contacts().import(ImportOptions::default())?;
+                import.push(b"first_name,email\nIda,ida@acme.example\n").await?;
+                import.finish().await?;
+            }
             Command::Die => self.die().await?,
         }
         Ok(())
@@ -293,7 +315,12 @@ impl World {
         });
         let accounts = session.telephony().list().await.unwrap();
         let schedules = session.jobs().schedules().await.unwrap();
+        let preferences = session.notifications().preferences().await.unwrap();
+        let chosen = (preferences.version > 0).then(|| json!(preferences));
         State {
+            notifications: walk(async |page| session.notifications().list(false, &page).await)
+                .await,
+            preferences: chosen.into_iter().collect(),
             tenants: vec![json!(session.tenant().get().await.unwrap())],
             users: walk(async |page| session.users().list(&page).await).await,
             api_keys: walk(async |page| session.api_keys().list(&page).await).await,

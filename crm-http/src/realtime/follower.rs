@@ -134,7 +134,7 @@ impl Follower {
                 Ok(Some(step)) => return step,
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-                    return Step::End(Ended::SessionEnded);
+                    return Step::End(Ended::SignedOut);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a client cannot be told what happened");
@@ -268,7 +268,7 @@ impl Follower {
         self.look_again = Instant::now() + LOOK_AGAIN;
         match self.crm.renewed(&self.session).await {
             Ok(renewed) if Visibility::of(renewed.scope()) == self.visibility => Ok(None),
-            Ok(_) => Ok(Some(Step::End(Ended::SessionEnded))),
+            Ok(_) => Ok(Some(Step::End(Ended::SignedOut))),
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%error, "it is not known whether a session still stands");
                 Ok(None)

@@ -190,10 +190,13 @@ async fn send(
 /// What is said to a client that breaks the protocol; `None` where it is gone.
 fn broken(error: axum::Error) -> Option<Ended> {
     use tungstenite::Error as Cause;
-    match error.into_inner().downcast_ref::<Cause>()? {
-        Cause::Capacity(_) => Some(Ended::TooLarge),
-        Cause::Utf8(_) => Some(Ended::NoUtf8),
-        Cause::Protocol(_) => Some(Ended::ProtocolError),
-        _ => None,
+    let error = error.into_inner();
+    let cause = error.downcast_ref::<Cause>()?;
+    if matches!(cause, Cause::Capacity(_)) {
+        Some(Ended::TooLarge)
+    } else if matches!(cause, Cause::Utf8(_)) {
+        Some(Ended::NoUtf8)
+    } else {
+        matches!(cause, Cause::Protocol(_)).then_some(Ended::ProtocolError)
     }
 }
