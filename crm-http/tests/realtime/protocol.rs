@@ -57,9 +57,9 @@ impl Raw {
     /// The code of the server's close frame; `None` where it has just gone.
     async fn end(&mut self) -> Option<u16> {
         loop {
-            match self.frame().await? {
-                (8, payload) => return Some(u16::from_be_bytes([payload[0], payload[1]])),
-                _ => {}
+            let (opcode, payload) = self.frame().await?;
+            if opcode == 8 {
+                return Some(u16::from_be_bytes([payload[0], payload[1]]));
             }
         }
     }

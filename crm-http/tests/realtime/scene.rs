@@ -202,13 +202,10 @@ impl Client {
     }
 
     /// The next frame.
-    #[track_caller]
-    pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
-        async move {
-            match self.message().await {
-                Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
-                other => panic!("no text: {other:?}"),
-            }
+    pub(crate) async fn next(&mut self) -> Value {
+        match self.message().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("no text: {other:?}"),
         }
     }
 
@@ -235,13 +232,9 @@ impl Client {
     /// What the server says at the end, whatever comes before.
     pub(crate) async fn end(&mut self) -> Option<(u16, String)> {
         loop {
-            match self.message().await? {
-                Message::Close(frame) => {
-                    return frame.map(|CloseFrame { code, reason }| {
-                        (code.into(), reason.as_str().to_owned())
-                    });
-                }
-                _ => {}
+            if let Message::Close(frame) = self.message().await? {
+                return frame
+                    .map(|CloseFrame { code, reason }| (code.into(), reason.as_str().to_owned()));
             }
         }
     }
