@@ -267,9 +267,10 @@ fn is_right(table: &Table, deed: Deed, case: Case, outcome: &Outcome, granted: b
         || ["crm.sign_in_names", "crm.telephony_accounts", "crm.schedules"]
             .contains(&table.name.as_str());
     if case == Case::Own {
-        // What a tenant has once is there already; of the tenant's own record its slug, too, which is the one
-        // value that is unique among all tenants.
-        let once = table.key.iter().all(|column| column == "tenant_id");
+        // What a tenant has once is there already, as is what one of its records has once; of the tenant's own
+        // record its slug, too, which is the one value that is unique among all tenants.
+        let once = table.key.iter().all(|column| column == "tenant_id")
+            || table.references.iter().any(|(here, ..)| *here == table.key);
         let taken = once && outcome.is_refused_with(TAKEN);
         let not_granted = !granted && outcome.is_refused_with(FORBIDDEN);
         let refers = table.references.iter().any(|(here, ..)| here.len() > 1);

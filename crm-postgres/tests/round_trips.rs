@@ -28,11 +28,16 @@ use crm_core::identity::{
     StandingOf,
 };
 use crm_core::jobs::{Claim, JobEnd, JobQuery, Lease, NewJob, Settlement};
+use crm_core::notifications::{NotificationQuery, Which};
 use crm_core::ports::{
     ActivityStore, AuditStore, CallStore, CompanyStore, ContactStore, EventStore, IdempotencyStore,
-    IdentityStore, JobStore, PrivacyStore, SearchStore, Store, TelephonyStore, TenancyStore,
+    IdentityStore, JobStore, NotificationStore, PrivacyStore, SearchStore, Store, TelephonyStore,
+    TenancyStore,
 };
-use crm_core::{Changes, ContactId, Crm, JobId, Role, Session, TelephonyAccountId, Timestamp};
+use crm_core::{
+    Changes, ContactId, Crm, JobId, NotificationId, Role, Session, TelephonyAccountId, Timestamp,
+    UserId,
+};
 use crm_postgres::{Options, PostgresStore, Protocol};
 use sqlx::postgres::PgPoolOptions;
 use support::TestDatabase;
@@ -109,6 +114,9 @@ const PREPARED_AND_SIMPLE: &str = "
     jobs                       1 1
     job                        1 1
     schedules                  1 1
+    notifications              3 1
+    notifications by id        1 1
+    notification wishes        1 1
     log a call                 2 2
     change a call              2 2
     enqueue                    1 1
@@ -346,6 +354,13 @@ async fn measure_calls_and_jobs(
     m.count("jobs", store.jobs(scope, &JobQuery { limit: 5, ..JobQuery::default() })).await;
     m.count("job", store.job(scope, JobId::from_uuid(call.id.as_uuid()))).await;
     m.count("schedules", store.schedules(scope)).await;
+    let user = UserId::from_uuid(call.id.as_uuid());
+    let (which, kind) = (Which::Unread, None);
+    let query = NotificationQuery { user_id: user, which, kind, from: None, after: None, limit: 5 };
+    m.count("notifications", store.notifications(scope, &query)).await;
+    let ids = [NotificationId::from_uuid(call.id.as_uuid())];
+    m.count("notifications by id", store.notifications_by_id(scope, user, &ids)).await;
+    m.count("notification wishes", store.notification_preferences(scope, user)).await;
     m.count("log a call", session.calls().log(new)).await;
     let patch: CallPatch = serde_json::from_str(r#"{"note": "a note"}"#).unwrap();
     m.count("change a call", session.calls().update(call.id, patch, None)).await;
