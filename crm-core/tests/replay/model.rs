@@ -100,25 +100,25 @@ impl Model {
 
     /// The record that an event is about: its subject, but for what is a person's own.
     fn record_of(&mut self, event: &Event, data: &mut Record) -> String {
-        match event.name {
-            EventName::NotificationCreated => {
-                format!("notification:{}", data["notification"]["id"].as_str().unwrap())
-            }
-            EventName::NotificationUpdated => {
-                let id = data.remove("notification_id").unwrap();
-                format!("notification:{}", id.as_str().unwrap())
-            }
-            EventName::NotificationPreferencesUpdated => {
-                let key = format!("preferences:{}", event.subject.id);
-                let nothing = json!({
-                    "user_id": event.subject.id, "channels": {}, "quiet_hours": null, "version": 0,
-                });
-                let Value::Object(nothing) = nothing else { unreachable!() };
-                self.records.entry(key.clone()).or_insert(nothing);
-                key
-            }
-            _ => event.subject.to_string(),
+        if event.name == EventName::NotificationCreated {
+            return format!("notification:{}", data["notification"]["id"].as_str().unwrap());
         }
+        if let Some(id) = data.remove("notification_id") {
+            return format!("notification:{}", id.as_str().unwrap());
+        }
+        if event.name == EventName::NotificationPreferencesUpdated {
+            let key = format!("preferences:{}", event.subject.id);
+            let nothing = [
+                ("user_id", json!(event.subject.id)),
+                ("channels", json!({})),
+                ("quiet_hours", Value::Null),
+                ("version", json!(0)),
+            ];
+            let nothing = nothing.map(|(field, value)| (field.to_owned(), value));
+            self.records.entry(key.clone()).or_insert_with(|| nothing.into_iter().collect());
+            return key;
+        }
+        event.subject.to_string()
     }
 
     /// The records of this kind that are `user`'s own.
