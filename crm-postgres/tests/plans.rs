@@ -27,18 +27,22 @@ use crm_core::identity::{
     Arrival, NewApiKey, PasswordSignIn, Registered, Registration, SignInName,
 };
 use crm_core::jobs::{Claim, JobEnd, JobState, NewJob, Settlement};
+use crm_core::notifications::{NotificationQuery, Which};
 use crm_core::ports::{
-    CallStore, CompanyStore, EventStore, IdentityStore, JobStore, PrivacyStore, TelephonyStore,
+    CallStore, CompanyStore, EventStore, IdentityStore, JobStore, NotificationStore, PrivacyStore,
+    TelephonyStore,
 };
 use crm_core::privacy::NewConsent;
 use crm_core::{
-    CompanyId, ContactId, Crm, Page, Role, Session, TelephonyAccountId, Timestamp, UserId,
+    CompanyId, ContactId, Crm, NotificationId, Page, Role, Session, TelephonyAccountId, Timestamp,
+    UserId,
 };
 use crm_postgres::{Options, PostgresStore};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use support::TestDatabase;
 use tracing::field::{Field, Visit};
 use tracing::span;
+use uuid::Uuid;
 
 const CONTACTS: usize = 200_000;
 const PASSWORD: &str = "tangerine ledger boat";
@@ -221,6 +225,11 @@ async fn fill(admin: &mut PgConnection, session: &Session, owner: UserId, compan
                  0, case when n / 10 % 10 between 5 and 6 then '2030-01-01' else at end, 5, 'test', at, '{{}}', 1,
                  case when n / 10 % 10 = 7 then '2030-01-01'::timestamptz end, null
              from made;
+         insert into crm.notifications
+             select '{tenant}', made.id, users.id, 'broadcast', at, true, true, 1, '{{}}'
+             from made cross join (
+                 select id from crm.users where tenant_id = '{tenant}' order by id desc limit 1
+             ) as users;
          insert into crm.audit
              select '{tenant}', id, at, 'system', 'contact.created', 'contact', id, 'request', '[]' from made;
          insert into crm.events
@@ -492,6 +501,7 @@ async fn explain(database: &TestDatabase, plans: &mut Plans) {
         .await;
     plans.of("restore", &["contacts_pkey"], May::Filter, contacts.restore(ada.id)).await;
     explain_calls(plans, &store, &session, owner.id, called.id, call).await;
+    explain_notifications(plans, &store, &session, owner.id).await;
     explain_jobs(plans, &store, &crm, &session).await;
 }
 
@@ -539,6 +549,36 @@ async fn explain_calls(
     plans.of("consents", &index, May::Sort, said).await;
     let accounts = store.telephony_accounts(scope);
     plans.of("telephony accounts", &[], May::Sort, accounts).await;
+}
+
+async fn explain_notifications(
+    plans: &mut Plans,
+    store: &PostgresStore,
+    session: &Session,
+    user_id: UserId,
+) {
+    let scope = session.scope();
+    for (which, index) in [
+        (Which::All, "notifications_user"),
+        (Which::Unread, "notifications_unread"),
+        (Which::Undelivered, "notifications_pending"),
+    ] {
+        // Nothing is after the end of time: the plan is asked for, not the rows.
+        let after = match which {
+            Which::All | Which::Unread => (Timestamp::MIN, NotificationId::from_uuid(Uuid::nil())),
+            Which::Undelivered => (Timestamp::MAX, NotificationId::from_uuid(Uuid::max())),
+        };
+        let query = NotificationQuery {
+            user_id,
+            which,
+            kind: None,
+            from: None,
+            after: Some(after),
+            limit: 5,
+        };
+        let name = format!("notifications {which:?}");
+        plans.of(&name, &[index], May::Seek, store.notifications(scope, &query)).await;
+    }
 }
 
 async fn explain_jobs(plans: &mut Plans, store: &PostgresStore, crm: &Crm, session: &Session) {
