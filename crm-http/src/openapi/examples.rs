@@ -41,6 +41,10 @@ pub(super) fn of(name: &str) -> Option<Value> {
             "errors_omitted": 0,
             "warnings": [],
         }),
+        "Ticket" => {
+            json!({ "ticket": "1.V4lfDnw69N0iLz9RQiT9mc3iruJBbkK71M51J5Nc43c", "expires_in": 30 })
+        }
+        "PresentUsers" => json!({ "items": [{ "user_id": ID, "connections": 2 }] }),
         "Notification" => json!({
             "id": ID,
             "user_id": OTHER_ID,

@@ -327,6 +327,9 @@ pub(crate) struct SeedArgs {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) keys: KeysArg,
+    /// The Redis or Valkey that nodes share, where there is one.
+    #[arg(long, value_name = "URL", env = "CRM_REDIS_URL", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

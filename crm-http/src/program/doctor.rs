@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong with the database, or with the keys beside it.
 
+use crm_core::ports::Finding;
+use crm_redis::Redis;
 use serde_json::json;
 
 use crate::program::cli::DoctorArgs;
@@ -19,6 +21,9 @@ pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Fa
         Failure::of_option(error, |_| "--database").about(&database.url.to_string())
     })?;
     findings.push(keys::look(database, &args.keys));
+    if let Some(url) = &args.redis {
+        findings.push(redis(url).await);
+    }
     let wrong = findings.iter().filter(|finding| !finding.good).count();
     match args.output.format() {
         Format::Json => output::json(&json!({
@@ -48,4 +53,14 @@ pub(crate) async fn run(database: &Database, args: &DoctorArgs) -> Result<(), Fa
         findings.iter().filter(|finding| !finding.good).map(|finding| finding.check).collect();
     note(&format!("crm-http: not as it should be: {}", checks.join(", ")));
     Err(Failure::Negative)
+}
+
+/// Whether Redis can be used.
+async fn redis(url: &str) -> Finding {
+    let check = "redis";
+    let asked = async { Redis::connect(url).await?.check().await };
+    match asked.await {
+        Ok(()) => Finding { check, found: "it answers".to_owned(), good: true },
+        Err(error) => Finding { check, found: error.message().to_owned(), good: false },
+    }
 }

@@ -165,7 +165,7 @@ async fn crm(
         ..usual
     };
     let builder = builder.token_keys(tokens).key_ring(keys.ring).sign_in_policy(policy);
-    Ok(work::equip(builder, database, &args.work, throw_away, args.demo, redis)?.build()?)
+    Ok(work::equip(builder, database, &args.work, throw_away, args.demo, redis).await?.build()?)
 }
 
 #[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "for providers"))]

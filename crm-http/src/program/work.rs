@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use crm_blobs::ObjectBlobs;
 use crm_core::telephony::Simulator;
 use crm_core::{Crm, CrmBuilder};
+use crm_postgres::PostgresBus;
 use crm_redis::Redis;
 use crm_twilio::{Twilio, TwilioOptions};
 use tempfile::TempDir;
@@ -37,6 +38,16 @@ pub(crate) struct WorkArgs {
     /// each other what happens at once, and count limits together. It keeps nothing that cannot be lost.
     #[arg(long, value_name = "URL", env = "CRM_REDIS_URL", hide_env_values = true)]
     pub(crate) redis: Option<String>,
+    /// A PostgreSQL through which nodes tell each other what happens, where there is no Redis: the database's
+    /// server itself, not a pgbouncer before it.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CRM_POSTGRES_BUS_URL",
+        hide_env_values = true,
+        conflicts_with = "redis"
+    )]
+    pub(crate) postgres_bus: Option<String>,
     /// How many jobs run at once.
     #[arg(long, value_name = "N", env = "CRM_JOBS_AT_ONCE", default_value = "50", value_parser = values::count)]
     pub(crate) jobs_at_once: usize,
@@ -76,7 +87,7 @@ pub(crate) struct WorkerArgs {
 }
 
 /// The CRM with its carriers and the place of recordings, which is the folder of a demo where there is one.
-pub(crate) fn equip(
+pub(crate) async fn equip(
     builder: CrmBuilder,
     database: &Database,
     args: &WorkArgs,
@@ -97,6 +108,12 @@ pub(crate) fn equip(
     }
     if let Some(url) = &args.public_url {
         builder = builder.public_url(url.clone());
+    }
+    if let Some(url) = &args.postgres_bus {
+        let bus = PostgresBus::connect(url, &database.schema).await;
+        builder = builder.bus(
+            bus.map_err(|error| Failure::Usage(format!("--postgres-bus: {}", error.message())))?,
+        );
     }
     if let Some(redis) = redis {
         builder = builder.bus(redis.bus()).presence(redis.presence()).limits(redis.limits());
@@ -196,7 +213,7 @@ pub(crate) async fn run(database: Database, args: WorkerArgs) -> Result<(), Fail
     let keys = keys::read_or_make(&database, &args.token)?;
     let builder = database.builder().await?.key_ring(keys.ring);
     let redis = redis(&args.work).await?;
-    let crm = equip(builder, &database, &args.work, None, false, redis.as_ref())?.build()?;
+    let crm = equip(builder, &database, &args.work, None, false, redis.as_ref()).await?.build()?;
     let mut signals = Signals::listen()?;
     let working = Working::start(&crm, args.work.jobs_at_once, args.drain_timeout);
     let relaying = Relaying::start(&crm);

@@ -10,6 +10,7 @@
 
 mod admission;
 mod follow;
+mod notifications;
 mod protocol;
 mod revocation;
 mod scene;
