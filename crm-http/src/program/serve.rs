@@ -174,6 +174,7 @@ fn config(args: &ServeArgs, settings: &Settings) -> Result<Config, Failure> {
     config.body_limit = args.body_limit;
     config.import_limit = args.import_limit;
     config.time_limit = args.time_limit;
+    config.realtime_connections = args.max_connections;
     config.public_url.clone_from(&args.work.public_url);
     config.cors_origins = origins(&args.cors_origins);
     config.trusted_proxies.clone_from(&args.trusted_proxies);

@@ -91,7 +91,7 @@ pub(crate) struct ServeArgs {
     /// Requests from each address that nobody is signed in for, or `off`.
     #[arg(long, value_name = "RATE", env = "CRM_RATE_LIMIT_ADDRESS", default_value = "120/10s")]
     pub(crate) rate_limit_address: Rate,
-    /// The most connections at once; more wait.
+    /// The most connections at once; more wait. As many clients again can follow events; more are refused.
     #[arg(long, value_name = "N", env = "CRM_MAX_CONNECTIONS", default_value = "10000", value_parser = values::count)]
     pub(crate) max_connections: usize,
     /// How long requests in flight may take when the server is told to stop.
