@@ -33,7 +33,11 @@ export type KnownEventName =
   | 'recording.deleted.v1'
   | 'job.retried.v1'
   | 'job.discarded.v1'
-  | 'schedule.set.v1';
+  | 'schedule.set.v1'
+  | 'contacts.imported.v1'
+  | 'notification.created.v1'
+  | 'notification.updated.v1'
+  | 'notification_preferences.updated.v1';
 
 /** The shape of `data` of each event. */
 export type EventData = { [Name in KnownEventName]: Record<string, unknown> };

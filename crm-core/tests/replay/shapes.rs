@@ -60,3 +60,14 @@ fn the_page_about_events_names_them_all() {
     let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(table, rows, "the table should be\n{}", rows.join("\n"));
 }
+
+#[test]
+fn the_client_knows_the_names_of_all() {
+    let client = include_str!("../../../clients/js/src/events.ts");
+    let names: Vec<&str> = client
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("| '")?.split('\'').next())
+        .collect();
+    let all: Vec<&str> = EventName::ALL.iter().map(|name| name.as_str()).collect();
+    assert_eq!(names, all);
+}
