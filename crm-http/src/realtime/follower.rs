@@ -170,13 +170,14 @@ impl Follower {
         Ok((!texts.is_empty()).then_some(Step::Send(texts)))
     }
 
+    /// What is rare is boxed: a client that waits pays for the way to the store with its own memory else.
     async fn step(&mut self) -> Result<Option<Step>> {
         if matches!(self.backlog, Backlog::Ask) {
-            return self.ask_backlog().await;
+            return Box::pin(self.ask_backlog()).await;
         }
         if self.read.is_empty() {
             let stepped = match self.log {
-                Some(_) => self.read_from_log().await?,
+                Some(_) => Box::pin(self.read_from_log()).await?,
                 None => self.read_from_feed().await?,
             };
             if stepped.is_some() {
@@ -186,7 +187,7 @@ impl Follower {
         let scope = self.session.scope();
         let is_due = Instant::now() >= self.look_again;
         if (is_due || self.read.iter().any(|frame| frame.touches(scope)))
-            && let Some(step) = self.look_again().await?
+            && let Some(step) = Box::pin(self.look_again()).await?
         {
             return Ok(Some(step));
         }
@@ -212,7 +213,7 @@ impl Follower {
             }
             Here::TooFarBack => {
                 self.behind.get_or_insert(Instant::now());
-                self.read_log().await?;
+                Box::pin(self.read_log()).await?;
             }
         }
         Ok(None)

@@ -79,7 +79,8 @@ impl Client {
             let silence = if self.asked { heartbeat * 2 } else { heartbeat };
             let ended = tokio::select! {
                 said = socket.recv() => match said {
-                    Some(Ok(message)) => match self.hear(message).await {
+                    // Boxed, for the memory of those who say nothing.
+                    Some(Ok(message)) => match Box::pin(self.hear(message)).await {
                         Ok(Some(answer)) => send(socket, [answer]).await,
                         Ok(None) => None,
                         Err(End::ByClient) => return None,
