@@ -195,6 +195,32 @@ impl Error {
         Error::invalid(vec![FieldError::new(field, code, message)])
     }
 
+    /// What is wrong with the value at `path` of what a caller sent, in the words of its reader: an unknown
+    /// field, or one of another type.
+    pub fn refused_value(path: &str, reason: &str) -> Self {
+        let code =
+            if reason.starts_with("unknown field") { "unknown_field" } else { "invalid_value" };
+        let named = reason.split('`').nth(1);
+        let field = match (path, named) {
+            (".", Some(named)) => named,
+            (".", None) => "",
+            (path, _) => path,
+        };
+        Error::invalid_field(field, code, reason)
+    }
+
+    /// The same for what chooses records of a list: [`ErrorKind::UnknownParameter`] for a filter or order
+    /// that there is not, [`ErrorKind::Malformed`] for one that cannot be read.
+    pub fn refused_parameter(path: &str, reason: &str) -> Self {
+        // A list that has no such order is asked for something that it does not know.
+        let unknown_sort = path == "sort" && reason.starts_with("unknown variant");
+        if unknown_sort || reason.starts_with("unknown field") {
+            return Error::new(ErrorKind::UnknownParameter, reason.to_owned());
+        }
+        let message = if path == "." { reason.to_owned() } else { format!("`{path}`: {reason}") };
+        Error::new(ErrorKind::Malformed, message)
+    }
+
     /// [`ErrorKind::NotFound`], the same for a foreign and for a missing record.
     pub fn not_found(what: &'static str) -> Self {
         Error::new(ErrorKind::NotFound, format!("there is no such {what}"))

@@ -74,6 +74,8 @@ mod limits;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod notifications;
+#[cfg(feature = "operations")]
+pub mod operations;
 mod page;
 mod patch;
 mod phone;
@@ -109,7 +111,7 @@ pub use id::{
     TelephonyAccountId, TelephonyAccountKind, TenantId, UserId, UserKind,
 };
 pub use key_ring::KeyRing;
-pub use page::{Page, PageOf, SortKey};
+pub use page::{Cursor, Limit, Page, PageOf, Paging, SortKey};
 pub use patch::Patch;
 pub use phone::{PhoneNumber, Region};
 pub use scope::{Actor, Freshness, Proof, RequestId, SystemScope, TenantScope};

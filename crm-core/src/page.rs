@@ -1,6 +1,7 @@
 //! Pages of a list.
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +31,12 @@ impl Page {
         Page { cursor: Some(cursor.into()), ..Page::first(limit) }
     }
 
+    /// The page that a caller asks for by these.
+    pub fn asked(limit: Option<Limit>, cursor: Option<&Cursor>) -> Self {
+        let Limit(limit) = limit.unwrap_or_default();
+        Page { limit, cursor: cursor.map(|Cursor(cursor)| cursor.clone()) }
+    }
+
     /// How many items the page has at most.
     pub fn limit(&self) -> usize {
         usize::from(self.limit)
@@ -48,6 +55,50 @@ impl Page {
 impl Default for Page {
     fn default() -> Self {
         Page::first(Self::DEFAULT_LIMIT)
+    }
+}
+
+/// How many items a page has, 1 to 200, as a caller asks for it: more or less is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(u16);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Limit(Page::DEFAULT_LIMIT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let limit = u16::deserialize(deserializer).ok();
+        limit.filter(|limit| (1..=Page::MAX_LIMIT).contains(limit)).map(Limit).ok_or_else(|| {
+            D::Error::custom(format_args!("a page has 1 to {} items", Page::MAX_LIMIT))
+        })
+    }
+}
+
+/// Where a page begins: `next_cursor` of the page before.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(inline))]
+#[serde(transparent)]
+pub struct Cursor(#[cfg_attr(feature = "schema", schemars(length(min = 1)))] String);
+
+/// Which page of a list, where nothing else can be asked of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Paging {
+    /// How many items the page has at most.
+    pub limit: Option<Limit>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<Cursor>,
+}
+
+impl Paging {
+    /// The page that is meant.
+    pub fn page(&self) -> Page {
+        Page::asked(self.limit, self.cursor.as_ref())
     }
 }
 

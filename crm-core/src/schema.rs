@@ -9,6 +9,7 @@ use crate::events::EventName;
 use crate::id::{Id, IdKind};
 use crate::identity::Secret;
 use crate::jobs::JobKind;
+use crate::page::{Limit, Page};
 use crate::patch::Patch;
 use crate::phone::{PhoneNumber, Region};
 use crate::scope::{Actor, RequestId};
@@ -54,6 +55,25 @@ impl<T: JsonSchema> JsonSchema for Patch<T> {
 
     fn _schemars_private_is_option() -> bool {
         true
+    }
+}
+
+impl JsonSchema for Limit {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": Page::MAX_LIMIT,
+            "default": Page::DEFAULT_LIMIT,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::access::{Action, Permit, authorize};
+use crate::access::{Action, FollowEvents, Permit, authorize};
 use crate::activities::Activities;
 use crate::audit::Audit;
 use crate::calls::Calls;
@@ -21,6 +21,7 @@ use crate::identity::{Account, ApiKeys, Users};
 use crate::jobs::{Jobs, LeaseUse};
 use crate::notifications::Notifications;
 use crate::ports::Store;
+use crate::presence::Present;
 use crate::privacy::Privacy;
 use crate::scope::TenantScope;
 use crate::telephony::TelephonyAccounts;
@@ -141,6 +142,16 @@ impl Session {
     /// What the session's user is told.
     pub fn notifications(&self) -> Notifications<'_> {
         Notifications { session: self }
+    }
+
+    /// Who of the tenant's users is connected, by their ids.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden`; `unavailable` where it cannot be told.
+    pub async fn present(&self) -> Result<Vec<Present>> {
+        let _permit: Permit<FollowEvents> = self.authorize()?;
+        self.core.presence.present(self.scope.tenant(), self.env().now()).await
     }
 
     /// The tenant's audit log.

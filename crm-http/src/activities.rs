@@ -4,16 +4,11 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::OriginalUri;
 use crm_core::access::{LogActivities, ReadActivities};
-use crm_core::activities::store::ActivityFilter;
-use crm_core::activities::{Activity, ActivityKind, NewActivity, Stats, StatsGroupBy};
-use crm_core::{ActivityRecord, ContactId, PageOf, Session, Timestamp, UserId};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crm_core::activities::{Activity, CountActivities, ListActivities, NewActivity, Stats};
+use crm_core::{ActivityRecord, PageOf, Session};
 
 use crate::App;
-use crate::extract::{
-    Body, Caller, CallerOn, Cursor, Limit, NoParams, Once, Params, PathId, page, refused_parameters,
-};
+use crate::extract::{Body, Caller, CallerOn, NoParams, Once, Params, PathId, refused_parameters};
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
 use crate::reply::{Created, Reply};
@@ -72,42 +67,6 @@ pub(crate) fn routes() -> ApiRouter<App> {
         )
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListParams {
-    /// How many items the page has at most.
-    limit: Option<Limit>,
-    /// `next_cursor` of the page before.
-    cursor: Option<Cursor>,
-    /// On this contact's timeline.
-    contact_id: Option<ContactId>,
-    /// Of this kind.
-    kind: Option<ActivityKind>,
-    /// By this user.
-    user_id: Option<UserId>,
-    /// At this time or later.
-    from: Option<Timestamp>,
-    /// Before this time.
-    to: Option<Timestamp>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct StatsParams {
-    /// What to count by.
-    group_by: StatsGroupBy,
-    /// On this contact's timeline.
-    contact_id: Option<ContactId>,
-    /// Of this kind.
-    kind: Option<ActivityKind>,
-    /// By this user.
-    user_id: Option<UserId>,
-    /// At this time or later.
-    from: Option<Timestamp>,
-    /// Before this time.
-    to: Option<Timestamp>,
-}
-
 async fn create(
     caller: Caller<LogActivities>,
     OriginalUri(uri): OriginalUri,
@@ -121,20 +80,18 @@ async fn create(
 
 async fn list(
     caller: Caller<ReadActivities>,
-    Params(params): Params<ListParams>,
+    Params(asked): Params<ListActivities>,
 ) -> Result<Reply<PageOf<Activity>>, Problem> {
-    let ListParams { limit, cursor, contact_id, kind, user_id, from, to } = params;
-    let filter = ActivityFilter { contact_id, kind, user_id, from, to };
-    let listed = caller.session.activities().list(&filter, &page(limit, cursor)).await;
+    let (filter, page) = asked.parts();
+    let listed = caller.session.activities().list(&filter, &page).await;
     listed.map(Reply).map_err(refused_parameters)
 }
 
 async fn stats(
     caller: Caller<ReadActivities>,
-    Params(params): Params<StatsParams>,
+    Params(asked): Params<CountActivities>,
 ) -> Result<Reply<Stats>, Problem> {
-    let StatsParams { group_by, contact_id, kind, user_id, from, to } = params;
-    let filter = ActivityFilter { contact_id, kind, user_id, from, to };
+    let (filter, group_by) = asked.parts();
     let counted = caller.session.activities().stats(&filter, group_by).await;
     counted.map(Reply).map_err(refused_parameters)
 }

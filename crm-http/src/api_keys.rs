@@ -6,10 +6,10 @@ use axum::extract::OriginalUri;
 use axum::response::NoContent;
 use crm_core::access::{ManageApiKeys, ReadApiKeys};
 use crm_core::identity::{ApiKeyInfo, CreatedApiKey, NewApiKey};
-use crm_core::{ApiKeyKind, PageOf, Session};
+use crm_core::{ApiKeyKind, PageOf, Paging, Session};
 
 use crate::App;
-use crate::extract::{Body, Caller, CallerOn, NoParams, Once, Paging, Params, PathId};
+use crate::extract::{Body, Caller, CallerOn, NoParams, Once, Params, PathId};
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
 use crate::reply::{Created, Reply};

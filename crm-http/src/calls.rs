@@ -6,16 +6,13 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::extract::OriginalUri;
 use crm_core::access::{PlaceCalls, ReadCalls, UpdateCalls};
-use crm_core::activities::Direction;
-use crm_core::calls::{CallFilter, CallPatch, CallStatus, CallView, LogCall, StartCall};
-use crm_core::{CallKind, ContactId, PageOf, Session, Timestamp, UserId};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crm_core::calls::{CallPatch, CallView, ListCalls, LogCall, StartCall};
+use crm_core::{CallKind, PageOf, Session};
 
 use crate::App;
 use crate::extract::{
-    Body, Caller, CallerOn, Cursor, IfMatch, IfNoneMatch, Limit, MergePatch, NoParams, Once,
-    Params, PathId, page, refused_parameters,
+    Body, Caller, CallerOn, IfMatch, IfNoneMatch, MergePatch, NoParams, Once, Params, PathId,
+    refused_parameters,
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
@@ -101,29 +98,6 @@ pub(crate) fn routes() -> ApiRouter<App> {
         .merge(recording::routes())
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListParams {
-    /// How many items the page has at most.
-    limit: Option<Limit>,
-    /// `next_cursor` of the page before.
-    cursor: Option<Cursor>,
-    /// With this contact.
-    contact_id: Option<ContactId>,
-    /// By this user.
-    user_id: Option<UserId>,
-    /// Who called whom.
-    direction: Option<Direction>,
-    /// So far for the carrier.
-    status: Option<CallStatus>,
-    /// With this outcome.
-    disposition: Option<String>,
-    /// Begun at this time or later.
-    from: Option<Timestamp>,
-    /// Begun before this time.
-    to: Option<Timestamp>,
-}
-
 async fn start(
     caller: Caller<PlaceCalls>,
     OriginalUri(uri): OriginalUri,
@@ -152,18 +126,9 @@ async fn log(
 
 async fn list(
     caller: Caller<ReadCalls>,
-    Params(params): Params<ListParams>,
+    Params(asked): Params<ListCalls>,
 ) -> Result<Reply<PageOf<CallView>>, Problem> {
-    let filter = CallFilter {
-        contact_id: params.contact_id,
-        user_id: params.user_id,
-        direction: params.direction,
-        status: params.status,
-        disposition: params.disposition,
-        from: params.from,
-        to: params.to,
-    };
-    let page = page(params.limit, params.cursor);
+    let (filter, page) = asked.parts();
     let calls = caller.session.calls().list(&filter, &page).await.map_err(refused_parameters)?;
     let items = calls.items.iter().map(CallView::from).collect();
     Ok(Reply(PageOf { items, next_cursor: calls.next_cursor }))

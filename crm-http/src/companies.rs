@@ -5,12 +5,11 @@ use aide::axum::routing::{get_with, post_with};
 use axum::extract::OriginalUri;
 use crm_core::access::{ReadCompanies, WriteCompanies};
 use crm_core::companies::{Company, CompanyPatch, NewCompany};
-use crm_core::{CompanyKind, PageOf, Session};
+use crm_core::{CompanyKind, PageOf, Paging, Session};
 
 use crate::App;
 use crate::extract::{
-    Body, Caller, CallerOn, IfMatch, IfNoneMatch, MergePatch, NoParams, Once, Paging, Params,
-    PathId,
+    Body, Caller, CallerOn, IfMatch, IfNoneMatch, MergePatch, NoParams, Once, Params, PathId,
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;

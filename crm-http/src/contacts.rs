@@ -13,14 +13,13 @@ use crm_core::access::{
 };
 use crm_core::activities::Activity;
 use crm_core::contacts::{Contact, ContactPatch, NewContact, Upserted};
-use crm_core::{ContactKind, Error, PageOf};
+use crm_core::{ContactKind, Error, PageOf, Paging};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::App;
 use crate::extract::{
-    Body, Caller, CallerOn, IfMatch, IfNoneMatch, Made, MergePatch, NoParams, Once, Paging, Params,
-    PathId,
+    Body, Caller, CallerOn, IfMatch, IfNoneMatch, Made, MergePatch, NoParams, Once, Params, PathId,
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;

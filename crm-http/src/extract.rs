@@ -29,8 +29,8 @@ pub(crate) use body::media_type;
 pub use body::{Body, MergePatch};
 pub use condition::{IfMatch, IfNoneMatch};
 pub use once::{Begun, Made, Once};
-pub use params::{Cursor, Limit, NoParams, Paging, Params};
-pub(crate) use params::{page, refused_parameters};
+pub(crate) use params::refused_parameters;
+pub use params::{NoParams, Params};
 
 /// Somebody who may do `A`.
 pub struct Caller<A: Action> {

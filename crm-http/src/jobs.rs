@@ -4,13 +4,11 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::response::NoContent;
 use crm_core::access::{ManageJobs, ReadJobs};
-use crm_core::jobs::{Job, JobKind, JobState};
-use crm_core::{JobRecord, PageOf};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crm_core::jobs::{Job, ListJobs};
+use crm_core::{JobRecord, Page, PageOf};
 
 use crate::App;
-use crate::extract::{Caller, CallerOn, Cursor, Limit, NoParams, Params, PathId, page};
+use crate::extract::{Caller, CallerOn, NoParams, Params, PathId};
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -67,25 +65,12 @@ pub(crate) fn routes() -> ApiRouter<App> {
         )
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListParams {
-    /// How many items the page has at most.
-    limit: Option<Limit>,
-    /// `next_cursor` of the page before.
-    cursor: Option<Cursor>,
-    /// In this state.
-    state: Option<JobState>,
-    /// Of this kind.
-    kind: Option<JobKind>,
-}
-
 async fn list(
     caller: Caller<ReadJobs>,
-    Params(params): Params<ListParams>,
+    Params(asked): Params<ListJobs>,
 ) -> Result<Reply<PageOf<Job>>, Problem> {
-    let page = page(params.limit, params.cursor);
-    Ok(Reply(caller.session.jobs().list(params.state, params.kind, &page).await?))
+    let page = Page::asked(asked.limit, asked.cursor.as_ref());
+    Ok(Reply(caller.session.jobs().list(asked.state, asked.kind, &page).await?))
 }
 
 async fn get(

@@ -4,16 +4,14 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use crm_core::access::{Broadcast, ReadNotifications};
 use crm_core::notifications::{
-    Marked, NewBroadcast, Notification, NotificationPreferences, SetNotificationPreferences, Told,
+    ListNotifications, Marked, NewBroadcast, Notification, NotificationPreferences,
+    SetNotificationPreferences, Told,
 };
-use crm_core::{NotificationRecord, PageOf, Session};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use crm_core::{NotificationRecord, Page, PageOf, Session};
 
 use crate::App;
 use crate::extract::{
-    Body, Caller, CallerOn, Cursor, IfMatch, IfNoneMatch, Limit, NoParams, Once, Params, PathId,
-    page,
+    Body, Caller, CallerOn, IfMatch, IfNoneMatch, NoParams, Once, Params, PathId,
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;
@@ -101,24 +99,12 @@ pub(crate) fn routes() -> ApiRouter<App> {
         )
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListParams {
-    /// How many items the page has at most.
-    limit: Option<Limit>,
-    /// `next_cursor` of the page before.
-    cursor: Option<Cursor>,
-    /// Only those that were not read.
-    #[serde(default)]
-    unread: bool,
-}
-
 async fn list(
     caller: Caller<ReadNotifications>,
-    Params(params): Params<ListParams>,
+    Params(asked): Params<ListNotifications>,
 ) -> Result<Reply<PageOf<Notification>>, Problem> {
-    let page = page(params.limit, params.cursor);
-    Ok(Reply(caller.session.notifications().list(params.unread, &page).await?))
+    let page = Page::asked(asked.limit, asked.cursor.as_ref());
+    Ok(Reply(caller.session.notifications().list(asked.unread, &page).await?))
 }
 
 async fn read(

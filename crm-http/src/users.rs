@@ -5,12 +5,11 @@ use aide::axum::routing::{get_with, post_with};
 use axum::extract::OriginalUri;
 use crm_core::access::{ManageUsers, ReadUsers};
 use crm_core::identity::{CreatedUser, NewUser, User, UserPatch};
-use crm_core::{PageOf, Session, UserKind};
+use crm_core::{PageOf, Paging, Session, UserKind};
 
 use crate::App;
 use crate::extract::{
-    Body, Caller, CallerOn, IfMatch, IfNoneMatch, MergePatch, NoParams, Once, Paging, Params,
-    PathId,
+    Body, Caller, CallerOn, IfMatch, IfNoneMatch, MergePatch, NoParams, Once, Params, PathId,
 };
 use crate::openapi::{Section, about};
 use crate::problem::Problem;

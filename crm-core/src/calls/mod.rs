@@ -4,6 +4,7 @@ mod commands;
 mod handlers;
 mod model;
 mod recordings;
+pub mod requests;
 mod service;
 pub mod store;
 mod webhooks;
@@ -15,5 +16,6 @@ pub use model::{
     Recording, RecordingStatus, StartCall,
 };
 pub use recordings::RecordingFile;
+pub use requests::ListCalls;
 pub use service::Calls;
 pub use store::{CallFilter, CallQuery};

@@ -6,6 +6,7 @@ pub mod export;
 pub mod formats;
 pub mod import;
 pub mod model;
+pub mod requests;
 pub mod search;
 pub mod service;
 pub mod store;
@@ -15,6 +16,7 @@ pub use model::{
     Contact, ContactDetails, ContactEmail, ContactPatch, ContactPhone, CustomValue, NewContact,
     NewEmail, NewPhone, PostalAddress,
 };
+pub use requests::{ContactOrder, ContactPage, ListContacts, OfDeleted, SearchContacts};
 pub use service::{Contacts, SearchHit, SearchSort};
 pub use store::{ContactFilter, ContactKey, ContactSort, Deleted};
 pub use upsert::Upserted;

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What [`Contacts::create_or_update`] did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upserted {
     /// Whether the contact is new.
     pub created: bool,

@@ -5,6 +5,7 @@ mod commands;
 mod handlers;
 pub mod model;
 mod outbox;
+pub mod requests;
 mod rules;
 mod service;
 pub mod store;
@@ -15,6 +16,7 @@ pub use model::{
     IN_APP, Notification, NotificationKind, NotificationPreferences, QuietHours,
     SetNotificationPreferences,
 };
+pub use requests::ListNotifications;
 pub(crate) use rules::may_notify;
 pub use service::{Audience, Marked, NewBroadcast, Notifications, Told};
 pub use store::{NotificationQuery, Which};

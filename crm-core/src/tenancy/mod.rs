@@ -5,6 +5,6 @@ pub mod service;
 pub mod settings;
 pub mod store;
 
-pub use model::{NewTenant, Slug, Tenant};
+pub use model::{CreatedTenant, ListTenants, NewTenant, Slug, Tenant};
 pub use service::System;
 pub use settings::{TenantPatch, TenantSettings};

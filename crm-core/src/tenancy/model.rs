@@ -11,6 +11,7 @@ use crate::email::shorten;
 use crate::error::{Error, Result};
 use crate::id::TenantId;
 use crate::identity::User;
+use crate::page::{Limit, Page};
 use crate::phone::Region;
 use crate::text;
 use crate::time::Timestamp;
@@ -65,18 +66,50 @@ fn join_role() -> Role {
 }
 
 /// A tenant to be made, with its owner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct NewTenant {
     /// Its name for people, at most 255 characters.
     pub name: String,
     /// Its name in commands; made from `name` where it is absent.
+    #[serde(default)]
     pub slug: Option<Slug>,
     /// The region of phone numbers without a country code.
     pub default_region: Region,
     /// The owner's e-mail address.
     pub owner_email: String,
     /// The owner's name; the address where it is absent.
+    #[serde(default)]
     pub owner_name: Option<String>,
+}
+
+/// A tenant that was made, and its owner.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CreatedTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its owner.
+    pub owner: User,
+}
+
+/// Which tenants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ListTenants {
+    /// Those whose slug comes after this one.
+    pub after: Option<Slug>,
+    /// At most so many, 1 to 200; 50 where nothing is said.
+    pub limit: Option<Limit>,
+}
+
+impl ListTenants {
+    /// At most so many.
+    pub fn limit(&self) -> usize {
+        Page::asked(self.limit, None).limit()
+    }
 }
 
 impl NewTenant {

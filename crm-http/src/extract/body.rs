@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use crm_core::{Error, ErrorKind, FieldError};
+use crm_core::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -89,24 +89,12 @@ fn bad_body(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
         Category::Data => {
             let text = inner.to_string();
             let reason = text.rsplit_once(" at line").map_or(text.as_str(), |(reason, _)| reason);
-            let code =
-                if reason.starts_with("unknown field") { "unknown_field" } else { "invalid_value" };
-            let field = match (path.as_str(), named_in(reason)) {
-                (".", Some(named)) => named.to_owned(),
-                (".", None) => String::new(),
-                (path, _) => path.to_owned(),
-            };
-            Error::invalid(vec![FieldError::new(field, code, reason)])
+            Error::refused_value(&path, reason)
         }
         Category::Io | Category::Syntax | Category::Eof => {
             Error::new(ErrorKind::Malformed, format!("the body is no JSON: {inner}"))
         }
     }
-}
-
-/// The field that a message puts in backticks.
-fn named_in(reason: &str) -> Option<&str> {
-    reason.split('`').nth(1)
 }
 
 fn describe<T: JsonSchema>(ctx: &mut GenContext, operation: &mut Operation, types: &[&str]) {

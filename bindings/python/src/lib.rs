@@ -1,0 +1,1 @@
+//! The CRM inside a Python process.
