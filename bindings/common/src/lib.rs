@@ -1,0 +1,5 @@
+//! What the bindings to other languages share.
+
+mod opening;
+
+pub use opening::{Opened, Opening};
