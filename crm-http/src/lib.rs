@@ -26,6 +26,7 @@ mod docs;
 pub mod extract;
 mod identity;
 mod jobs;
+mod keys_file;
 mod limits;
 mod metrics;
 mod notifications;
@@ -57,6 +58,7 @@ use tower_http::compression::CompressionLayer;
 pub use address::{Network, ProxyHeader};
 pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
+pub use keys_file::{Keys, KeysFile, SealEntry, TokenEntry};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
 pub use openapi::document;
