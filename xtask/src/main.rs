@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask` writes; `cargo xtask --check` changes nothing and fails where something would change.
 
+mod python;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -12,7 +14,10 @@ type Made = (&'static str, String);
 fn files() -> Result<Vec<Made>, serde_json::Error> {
     let surface = crm_core::operations::surface();
     let text = serde_json::to_string_pretty(&surface)? + "\n";
-    Ok(vec![("bindings/surface.json", text)])
+    Ok(vec![
+        ("bindings/surface.json", text),
+        ("bindings/python/python/crm_core/_surface.py", python::surface(&surface)),
+    ])
 }
 
 fn main() -> io::Result<ExitCode> {
