@@ -190,10 +190,8 @@ impl<'a> Types<'a> {
         };
         let doc = wrapped(&plain(text(&schema["description"])), 4);
         let _ = write!(out, "\n\nclass {class}({base}):\n    \"\"\"{doc}\"\"\"\n\n");
-        let names: Vec<String> = properties.iter().map(|(name, _)| attribute(name)).collect();
-        let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-        let _ = write!(out, "    __match_args__ = ({},)\n", quoted.join(", "));
-        for ((_, schema), attribute) in properties.iter().zip(&names) {
+        for (name, schema) in &properties {
+            let attribute = attribute(name);
             let _ = writeln!(out, "    {attribute}: {}", self.output(schema));
             let doc = sentences(schema);
             if !doc.is_empty() {
