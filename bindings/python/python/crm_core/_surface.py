@@ -3913,7 +3913,7 @@ class AsyncApiKeys(AsyncNamespace):
         await self._start(_API_KEYS_REVOKE, {"id": id})
 
 
-class Tenant(Namespace):
+class TenantNamespace(Namespace):
     """The operations on tenant."""
 
     def get(self) -> Tenant:
@@ -3960,7 +3960,7 @@ class Tenant(Namespace):
         return reply
 
 
-class AsyncTenant(AsyncNamespace):
+class AsyncTenantNamespace(AsyncNamespace):
     """The operations on tenant."""
 
     async def get(self) -> Tenant:
@@ -4593,7 +4593,7 @@ class SessionNamespaces:
     api_keys: ApiKeys
     """The operations on api keys."""
 
-    tenant: Tenant
+    tenant: TenantNamespace
     """The operations on tenant."""
 
     jobs: Jobs
@@ -4612,7 +4612,7 @@ class SessionNamespaces:
         self.users = Users(native)
         self.account = Account(native)
         self.api_keys = ApiKeys(native)
-        self.tenant = Tenant(native)
+        self.tenant = TenantNamespace(native)
         self.jobs = Jobs(native)
         self.audit = Audit(native)
 
@@ -4647,7 +4647,7 @@ class AsyncSessionNamespaces:
     api_keys: AsyncApiKeys
     """The operations on api keys."""
 
-    tenant: AsyncTenant
+    tenant: AsyncTenantNamespace
     """The operations on tenant."""
 
     jobs: AsyncJobs
@@ -4666,7 +4666,7 @@ class AsyncSessionNamespaces:
         self.users = AsyncUsers(native)
         self.account = AsyncAccount(native)
         self.api_keys = AsyncApiKeys(native)
-        self.tenant = AsyncTenant(native)
+        self.tenant = AsyncTenantNamespace(native)
         self.jobs = AsyncJobs(native)
         self.audit = AsyncAudit(native)
 
