@@ -120,6 +120,7 @@ pub(crate) fn wait<T: Send + 'static>(
 
 /// Runs `work` here for a while. Parks with a waker of its own and no timer of the runtime's, which is gone
 /// when the interpreter ends; nor does it mind to be called back from within the runtime.
+#[allow(clippy::disallowed_methods, reason = "how long a thread parks is no time of the domain's")]
 fn on_this_thread<F: Future + Unpin>(handle: &Handle, work: &mut F) -> Option<F::Output> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
