@@ -189,11 +189,16 @@ impl End {
     }
 }
 
+/// A future of asyncio's, and what it comes to.
+type Done = (Py<PyAny>, Result<Made>);
+
 /// What is done and not yet told to a loop: many results are told by one call.
 #[derive(Clone)]
 struct Inbox {
     of: Arc<Py<PyAny>>,
-    done: Arc<Mutex<Vec<(Py<PyAny>, Result<Made>)>>>,
+    done: Arc<Mutex<Vec<Done>>>,
+    /// A thread that is missing in a child may hold the lock there.
+    generation: u64,
 }
 
 thread_local! {
@@ -207,11 +212,13 @@ impl Inbox {
         let running = RUNNING.import(py, "asyncio", "get_running_loop")?.call0()?;
         INBOX.with_borrow_mut(|inbox| {
             if let Some(inbox) = inbox
+                && inbox.generation == generation()
                 && inbox.of.bind(py).is(&running)
             {
                 return Ok(inbox.clone());
             }
-            let new = Inbox { of: Arc::new(running.unbind()), done: Arc::default() };
+            let of = Arc::new(running.unbind());
+            let new = Inbox { of, done: Arc::default(), generation: generation() };
             *inbox = Some(new.clone());
             Ok(new)
         })
@@ -236,7 +243,7 @@ impl Inbox {
         }
     }
 
-    fn take(&self) -> Vec<(Py<PyAny>, Result<Made>)> {
+    fn take(&self) -> Vec<Done> {
         std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
