@@ -150,6 +150,32 @@ impl Wake for Unpark {
     }
 }
 
+/// What `work` comes to, if that is known at once: it is polled here a single time.
+pub(crate) fn at_once<T: Send>(
+    py: Python<'_>,
+    handle: &Handle,
+    work: &mut BoxFuture<'static, Result<T>>,
+) -> Option<Result<T>> {
+    py.detach(|| {
+        let _entered = handle.enter();
+        let context = &mut Context::from_waker(Waker::noop());
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.poll_unpin(context)));
+        match polled {
+            Ok(Poll::Ready(done)) => Some(done),
+            Ok(Poll::Pending) => None,
+            Err(panic) => Some(Err(panicked(&*panic))),
+        }
+    })
+}
+
+/// A future of the running loop that is done.
+pub(crate) fn done<'py>(py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let inbox = Inbox::of_running_loop(py)?;
+    let future = inbox.of.bind(py).call_method0(pyo3::intern!(py, "create_future"))?;
+    future.call_method1(pyo3::intern!(py, "set_result"), (value,))?;
+    Ok(future)
+}
+
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned());

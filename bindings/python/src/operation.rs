@@ -69,7 +69,15 @@ impl Operation {
         running: impl FnOnce(&T) -> Running,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let running = running(on.get().map_err(|error| errors::raised(py, &error))?);
+        let mut running = running(on.get().map_err(|error| errors::raised(py, &error))?);
+        // A record that is at hand is read sooner than a task has begun; other work may take long, and is kept
+        // off the loop's thread.
+        if slf.get().declared.verb() == "get"
+            && let Some(done) = bridge::at_once(py, on.handle(), &mut running)
+        {
+            let reply = done.map_err(|error| errors::raised(py, &error))?;
+            return bridge::done(py, slf.get().object(py, reply)?);
+        }
         let operation = slf.clone().unbind();
         let work = async move {
             let reply = running.await?;
