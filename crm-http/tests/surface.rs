@@ -1,6 +1,6 @@
 //! The HTTP API and the operations of the core are one surface: what one has, the other has, or it is said
 //! here why not.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
