@@ -28,6 +28,7 @@ mod identity;
 mod jobs;
 mod limits;
 mod metrics;
+pub mod mount;
 mod notifications;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -59,6 +60,7 @@ pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
+pub use mount::Mount;
 pub use openapi::document;
 pub use problem::{Problem, status_of};
 pub use realtime::Closing;
