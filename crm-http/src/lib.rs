@@ -58,9 +58,9 @@ use tower_http::compression::CompressionLayer;
 pub use address::{Network, ProxyHeader};
 pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
+pub use mount::Mount;
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
-pub use mount::Mount;
 pub use openapi::document;
 pub use problem::{Problem, status_of};
 pub use realtime::Closing;

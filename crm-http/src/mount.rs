@@ -103,9 +103,7 @@ impl Mount {
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
             let mount = self.clone();
             let prefix = prefix.clone();
-            async move {
-                Ok::<_, Infallible>(mount.call(&prefix, peer, request.map(Body::new)).await)
-            }
+            async move { Ok::<_, Infallible>(mount.call(&prefix, peer, request.map(Body::new)).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -167,7 +165,9 @@ fn below(uri: &Uri, prefix: &str) -> Option<(Uri, Uri)> {
     if prefix.is_empty() || !path.starts_with('/') {
         return None;
     }
-    let rest = path.strip_prefix(prefix).filter(|rest| matches!(rest.chars().next(), None | Some('/' | '?')));
+    let rest = path
+        .strip_prefix(prefix)
+        .filter(|rest| matches!(rest.chars().next(), None | Some('/' | '?')));
     let with = |path: String| {
         let mut parts = uri.clone().into_parts();
         parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);

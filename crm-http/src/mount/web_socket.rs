@@ -40,7 +40,8 @@ type Stream = WebSocketStream<TokioIo<Upgraded>>;
 pub enum Opened {
     /// It is open.
     Accepted(WebSocket),
-    /// It is not, and this is to be answered: a problem document, with a status from 400 on.
+    /// It is not, and this is to be answered: by `/ws` a problem document (RFC 9457), by other paths what they
+    /// answer to any GET.
     Refused(Response<Body>),
 }
 
