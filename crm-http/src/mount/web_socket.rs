@@ -94,8 +94,10 @@ impl WebSocket {
         self.headers.get(SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()
     }
 
-    /// Sends a message; waits while the CRM has not taken those before it. Fails where the connection has ended;
-    /// [`recv`](WebSocket::recv) knows why.
+    /// Sends a message; waits while the CRM has not taken those before it.
+    ///
+    /// # Errors
+    /// Where the connection has ended; [`recv`](WebSocket::recv) knows why.
     pub async fn send(&self, message: SocketMessage) -> Result<(), Closed> {
         let message = match message {
             SocketMessage::Text(text) => Message::text(text.as_str()),
@@ -104,8 +106,10 @@ impl WebSocket {
         self.sender.lock().await.send(message).await.map_err(|_| Closed::abnormally())
     }
 
-    /// The next message of the CRM, or why there is none any more, also when asked again. A dropped future has
-    /// taken no message.
+    /// The next message of the CRM. A dropped future has taken no message.
+    ///
+    /// # Errors
+    /// Why there is none any more, also when asked again.
     pub async fn recv(&self) -> Result<SocketMessage, Closed> {
         let mut receiver = self.receiver.lock().await;
         if let Some(closed) = &receiver.closed {
