@@ -97,11 +97,6 @@ impl Fields {
     pub(super) fn rest<T: DeserializeOwned>(self) -> Result<T, Error> {
         read(self.asked, self.place, HostValue::Object(self.fields))
     }
-
-    /// An error at one of the fields.
-    pub(super) fn wrong(&self, name: &str, reason: &str) -> Error {
-        self.asked.wrong(&self.path(name), reason)
-    }
 }
 
 fn fields(asked: Asked, place: String, value: HostValue) -> Result<Fields, Error> {
@@ -151,7 +146,8 @@ fn json(asked: Asked, place: &str, value: HostValue) -> Result<Value, Error> {
         HostValue::Null => Value::Null,
         HostValue::Bool(value) => value.into(),
         HostValue::Integer(value) => value.into(),
-        HostValue::Number(value) => number(value),
+        HostValue::Number(value) if value.is_finite() => number(value),
+        HostValue::Number(_) => return Err(asked.wrong(place, "expected a finite number")),
         HostValue::Text(text) => text.into(),
         HostValue::Time(time) => time.to_string().into(),
         HostValue::Map(map) => {

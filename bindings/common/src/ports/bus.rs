@@ -33,7 +33,7 @@ const MOST_TOGETHER: usize = 100;
 /// Before the first new attempt at a channel that failed; each further one waits twice as long, up to
 /// [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// A node on a bus of the host's. The adapter keeps what the port asks for: it gathers what is told, tells a
 /// node's own messages from the others', connects again, and says when something may have been missed.
@@ -121,7 +121,7 @@ impl EventBus for HostBus {
 
 impl Drop for HostBus {
     fn drop(&mut self) {
-        self.tasks.each_ref().map(JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::TimeLimits;
 use super::door::Door;
-use super::host::Host;
+use super::host::{Host, HostError, raised};
 
 /// How long a clock that has not answered in time is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(10);
@@ -69,7 +69,10 @@ impl Clock for HostClock {
                 *known = Known { time, at: Instant::now(), failing: false, left_alone_until: None };
                 return time;
             }
-            Some(Err(error)) => known.fails(&error, asked_at.elapsed() >= self.door.limits.clock),
+            Some(Err(error)) => {
+                let late = raised::<HostError>(&error).is_some_and(|error| error.late);
+                known.fails(&error, late || asked_at.elapsed() >= self.door.limits.clock);
+            }
             None => {}
         }
         known.time.after(known.at.elapsed())

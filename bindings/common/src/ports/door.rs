@@ -174,7 +174,7 @@ impl Asked {
     pub(super) fn failed(self, raised: HostError, limit: Duration) -> Failed {
         let chosen = raised.chosen();
         let error = match chosen {
-            _ if raised.is_late() => {
+            _ if raised.late => {
                 let message = format!("{self} has not answered within {limit:?}");
                 Error::new(ErrorKind::Unavailable, message)
             }

@@ -63,7 +63,8 @@ pub struct HostError {
     pub retry_after: Option<Duration>,
     /// What was raised: the very object, for the binding to find again with [`raised`].
     pub cause: Option<Box<dyn StdError + Send + Sync>>,
-    late: bool,
+    /// Whether nothing was raised, and nothing answered in time; the rest does not count then.
+    pub late: bool,
 }
 
 impl HostError {
@@ -87,10 +88,6 @@ impl HostError {
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
-    }
-
-    pub(super) fn is_late(&self) -> bool {
-        self.late
     }
 
     /// The kind that the host chose. `internal` says no more than any other exception does.

@@ -17,7 +17,7 @@ use crate::ports::value::{HostValue, object};
 
 /// A call as the carrier has it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a call")]
 #[schemars(rename = "CarrierCall")]
 pub(in crate::ports) struct CallShape {
     /// The carrier's name of the call.
@@ -71,7 +71,7 @@ impl From<CallShape> for CarrierCall {
 
 /// A recording as the carrier has it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a recording")]
 #[schemars(rename = "CarrierRecording")]
 pub(in crate::ports) struct RecordingShape {
     /// The carrier's name of the recording.
@@ -95,7 +95,7 @@ impl From<RecordingShape> for CarrierRecording {
 
 /// The audio of a recording, beside its `chunks`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "audio")]
 #[schemars(rename = "CarrierAudio")]
 pub(in crate::ports) struct AudioShape {
     /// What it is, e.g. `audio/x-wav`.
@@ -107,7 +107,7 @@ pub(in crate::ports) struct AudioShape {
 
 /// What a carrier tells.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "what the carrier tells")]
 #[schemars(rename = "CarrierNews")]
 pub(in crate::ports) struct WebhookShape {
     /// The carrier's name of this request, the same when it is repeated.
@@ -148,7 +148,7 @@ pub(in crate::ports) enum NewsKind {
 
 /// The script in the carrier's words.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an answer for the carrier")]
 #[schemars(rename = "CarrierReply")]
 pub(in crate::ports) struct ReplyShape {
     /// What the body is, e.g. `text/xml`.
@@ -161,7 +161,7 @@ pub(in crate::ports) struct ReplyShape {
 
 /// A request of the carrier's, beside its `body`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a request of the carrier's")]
 #[schemars(rename = "CarrierRequest")]
 pub(in crate::ports) struct RequestShape {
     /// The address that the carrier called, with its query.
