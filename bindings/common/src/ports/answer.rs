@@ -131,13 +131,14 @@ fn read<T: DeserializeOwned>(asked: Asked, place: String, value: HostValue) -> R
 
 /// The reason without what the host had answered.
 fn without_values(reason: &str) -> String {
-    if let Some((_, expected)) = reason.split_once(", expected ") {
-        return format!("expected {expected}");
-    }
+    let expected = reason.split_once(", expected ").map(|(_, expected)| expected);
     let known = ["missing field", "unknown field", "duplicate field"];
-    match known.iter().find(|known| reason.starts_with(**known)) {
-        Some(known) => (*known).to_owned(),
-        None => "no such value".to_owned(),
+    let known = known.iter().find(|known| reason.starts_with(**known));
+    match (known, expected) {
+        (Some(known), Some(expected)) => format!("{known}, expected {expected}"),
+        (Some(known), None) => (*known).to_owned(),
+        (None, Some(expected)) => format!("expected {expected}"),
+        (None, None) => "no such value".to_owned(),
     }
 }
 

@@ -290,6 +290,7 @@ async fn a_host_can_be_proven() {
     let proofs = proofs.await.unwrap();
     assert!(proofs.len() > 5, "{proofs:?}");
     assert!(proofs.iter().all(|proof| proof.wrong.is_none()), "{proofs:?}");
-    let proofs = prove_telephony(|| Ok(Scripted::hanging())).await.unwrap();
+    let broken = || HostError::new("broken");
+    let proofs = prove_telephony(move || Ok(Scripted::raising(broken))).await.unwrap();
     assert!(proofs.iter().all(|proof| proof.wrong.is_some()), "{proofs:?}");
 }
