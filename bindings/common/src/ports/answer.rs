@@ -1,6 +1,11 @@
 //! What a host has answered, and how it is read. A wrong answer is an error that says which method gave it and
 //! where in it; what it said stands in the error's source alone.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "where one kind of value is expected, all others are equally wrong"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -36,6 +41,13 @@ impl Answer {
             HostValue::Time(time) => Ok(time),
             HostValue::Text(_) => self.read(),
             other => Err(self.asked.wrong("", &expected("a time with a time zone", &other))),
+        }
+    }
+
+    pub(super) fn truth(self) -> Result<bool, Error> {
+        match self.value {
+            HostValue::Bool(value) => Ok(value),
+            other => Err(self.asked.wrong("", &expected("a truth value", &other))),
         }
     }
 

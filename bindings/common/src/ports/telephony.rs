@@ -11,13 +11,12 @@ use crm_core::telephony::{
     CarrierAccount, CarrierAudio, CarrierCall, CarrierRecording, OutgoingCall, ScriptStep,
     SoughtCall, Started, Telephony, Webhook, WebhookReply, WebhookRequest,
 };
-use crm_core::{Error, FieldError, Result, Timestamp};
+use crm_core::{Error, ErrorKind, FieldError, Result, Timestamp};
 
 use self::shapes::{AudioShape, CallShape, RecordingShape, ReplyShape};
 use super::TimeLimits;
 use super::door::Door;
 use super::host::Host;
-use super::value::HostValue;
 
 /// Names of providers and types of content that a process can have from its hosts: they are kept for good.
 const MOST_WORDS: usize = 256;
@@ -183,17 +182,10 @@ impl Telephony for HostTelephony {
     fn verify(&self, account: &CarrierAccount, request: &WebhookRequest) -> Result<()> {
         let arguments =
             vec![("account", shapes::account(account)), ("request", shapes::request(request))];
-        let answer = self.door.call_now("verify", arguments)?;
-        match answer.value {
-            HostValue::Bool(true) => Ok(()),
-            HostValue::Bool(false) => {
-                let message = "the request is not signed by the account's carrier";
-                Err(Error::new(crm_core::ErrorKind::Forbidden, message))
-            }
-            other => Err(answer
-                .asked
-                .wrong("", &format!("expected a truth value, found {}", other.what()))),
+        if self.door.call_now("verify", arguments)?.truth()? {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::Forbidden, "the request is not signed by the account's carrier"))
     }
 
     fn parse(&self, request: &WebhookRequest) -> Result<Webhook> {

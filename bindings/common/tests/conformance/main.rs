@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::unreachable,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     dead_code,
     unreachable_pub,
     reason = "tests, which share their hosts"
