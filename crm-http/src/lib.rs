@@ -26,8 +26,10 @@ mod docs;
 pub mod extract;
 mod identity;
 mod jobs;
+mod keys_file;
 mod limits;
 mod metrics;
+pub mod mount;
 mod notifications;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -57,6 +59,8 @@ use tower_http::compression::CompressionLayer;
 pub use address::{Network, ProxyHeader};
 pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
+pub use keys_file::{Keys, KeysFile, SealEntry, TokenEntry};
+pub use mount::Mount;
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
 pub use openapi::document;
