@@ -111,7 +111,7 @@ impl<'a> Operation<'a> {
     fn new(described: &'a Value, types: &Types<'a>) -> Self {
         let name = text(&described["name"]);
         let (namespace, verb) = name.split_once('.').unwrap_or((name, name));
-        let fields = &described["fields"]["schema"];
+        let fields = described.pointer("/fields/schema").unwrap_or(&Value::Null);
         let body = types.request(fields);
         let patch = text(&fields["$ref"]).ends_with("Patch");
         let mut parameters: Vec<Parameter> = list(&described["arguments"])
@@ -204,7 +204,7 @@ impl<'a> Operation<'a> {
         let described: Vec<&Parameter> = self
             .parameters
             .iter()
-            .filter(|one| !one.doc.is_empty() && !(without_cursor && one.name == "cursor"))
+            .filter(|one| !(one.doc.is_empty() || without_cursor && one.name == "cursor"))
             .collect();
         let _ = write!(out, "        \"\"\"{}", wrapped(doc, 8));
         if !described.is_empty() {
@@ -264,7 +264,7 @@ fn class<'a>(
     };
     let _ = write!(out, "\n\nclass {prefix}{name}({base}):\n");
     let words = namespace.replace('_', " ");
-    let _ = write!(out, "    \"\"\"The operations on {words}.\"\"\"\n");
+    let _ = writeln!(out, "    \"\"\"The operations on {words}.\"\"\"");
     for operation in operations {
         let (signature, reply) = (operation.signature(false), &operation.reply);
         let verb = attribute(operation.verb);
@@ -296,7 +296,7 @@ fn class<'a>(
 fn owners(out: &mut String, suffix: &str, namespaces: &[&Space<'_>]) {
     for prefix in ["", "Async"] {
         let _ = write!(out, "\n\nclass {prefix}{suffix}Namespaces:\n");
-        let _ = write!(out, "    \"\"\"The namespaces of {prefix}{suffix}.\"\"\"\n");
+        let _ = writeln!(out, "    \"\"\"The namespaces of {prefix}{suffix}.\"\"\"");
         for Space { name, class } in namespaces {
             let _ = write!(out, "\n    {name}: {prefix}{class}\n");
             let words = name.replace('_', " ");

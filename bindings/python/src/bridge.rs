@@ -120,6 +120,7 @@ pub(crate) fn wait<T: Send + 'static>(
 
 /// Runs `work` here for a while. Parks with a waker of its own and no timer of the runtime's, which is gone
 /// when the interpreter ends; nor does it mind to be called back from within the runtime.
+#[allow(clippy::disallowed_methods, reason = "how long a thread parks is no time of the domain's")]
 fn on_this_thread<F: Future + Unpin>(handle: &Handle, work: &mut F) -> Option<F::Output> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -147,6 +148,32 @@ impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+}
+
+/// What `work` comes to, if that is known at once: it is polled here a single time.
+pub(crate) fn at_once<T: Send>(
+    py: Python<'_>,
+    handle: &Handle,
+    work: &mut BoxFuture<'static, Result<T>>,
+) -> Option<Result<T>> {
+    py.detach(|| {
+        let _entered = handle.enter();
+        let context = &mut Context::from_waker(Waker::noop());
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.poll_unpin(context)));
+        match polled {
+            Ok(Poll::Ready(done)) => Some(done),
+            Ok(Poll::Pending) => None,
+            Err(panic) => Some(Err(panicked(&*panic))),
+        }
+    })
+}
+
+/// A future of the running loop that is done.
+pub(crate) fn done<'py>(py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let inbox = Inbox::of_running_loop(py)?;
+    let future = inbox.of.bind(py).call_method0(pyo3::intern!(py, "create_future"))?;
+    future.call_method1(pyo3::intern!(py, "set_result"), (value,))?;
+    Ok(future)
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
@@ -188,11 +215,16 @@ impl End {
     }
 }
 
+/// A future of asyncio's, and what it comes to.
+type Done = (Py<PyAny>, Result<Made>);
+
 /// What is done and not yet told to a loop: many results are told by one call.
 #[derive(Clone)]
 struct Inbox {
     of: Arc<Py<PyAny>>,
-    done: Arc<Mutex<Vec<(Py<PyAny>, Result<Made>)>>>,
+    done: Arc<Mutex<Vec<Done>>>,
+    /// A thread that is missing in a child may hold the lock there.
+    generation: u64,
 }
 
 thread_local! {
@@ -206,11 +238,13 @@ impl Inbox {
         let running = RUNNING.import(py, "asyncio", "get_running_loop")?.call0()?;
         INBOX.with_borrow_mut(|inbox| {
             if let Some(inbox) = inbox
+                && inbox.generation == generation()
                 && inbox.of.bind(py).is(&running)
             {
                 return Ok(inbox.clone());
             }
-            let new = Inbox { of: Arc::new(running.unbind()), done: Arc::default() };
+            let of = Arc::new(running.unbind());
+            let new = Inbox { of, done: Arc::default(), generation: generation() };
             *inbox = Some(new.clone());
             Ok(new)
         })
@@ -235,7 +269,7 @@ impl Inbox {
         }
     }
 
-    fn take(&self) -> Vec<(Py<PyAny>, Result<Made>)> {
+    fn take(&self) -> Vec<Done> {
         std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -52,5 +52,5 @@ mod _native {
 
     #[cfg(any(debug_assertions, feature = "testing"))]
     #[pymodule_export]
-    use crate::operation::{panic_now, sleep_now};
+    use crate::operation::{panic_now, read_in_rust, sleep_now};
 }

@@ -69,7 +69,15 @@ impl Operation {
         running: impl FnOnce(&T) -> Running,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let running = running(on.get().map_err(|error| errors::raised(py, &error))?);
+        let mut running = running(on.get().map_err(|error| errors::raised(py, &error))?);
+        // A record that is at hand is read sooner than a task has begun; other work may take long, and is kept
+        // off the loop's thread.
+        if slf.get().declared.verb() == "get"
+            && let Some(done) = bridge::at_once(py, on.handle(), &mut running)
+        {
+            let reply = done.map_err(|error| errors::raised(py, &error))?;
+            return bridge::done(py, slf.get().object(py, reply)?);
+        }
         let operation = slf.clone().unbind();
         let work = async move {
             let reply = running.await?;
@@ -112,4 +120,29 @@ pub(crate) fn sleep_now(py: Python<'_>, seconds: f64) -> PyResult<crate::waiting
     Ok(crate::waiting::Waiting::on(&bridge::handle(py)?, work, |py, ()| {
         Ok(py.None().into_bound(py))
     }))
+}
+
+/// How long the same takes in Rust: the seconds that `times` readings of a contact take there.
+#[cfg(any(debug_assertions, feature = "testing"))]
+#[pyfunction]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+pub(crate) fn read_in_rust(
+    py: Python<'_>,
+    of: &crate::crm::Session,
+    id: &str,
+    times: u32,
+) -> PyResult<f64> {
+    let session = of.core(py)?;
+    let id: crm_core::ContactId = id.parse().map_err(|error| errors::raised(py, &error))?;
+    let handle = of.handle().clone();
+    py.detach(|| {
+        handle.block_on(async {
+            let begun = std::time::Instant::now();
+            for _ in 0..times {
+                session.contacts().get(id).await?;
+            }
+            Ok(begun.elapsed().as_secs_f64())
+        })
+    })
+    .map_err(|error: Error| errors::raised(py, &error))
 }

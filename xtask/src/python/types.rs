@@ -36,8 +36,8 @@ impl<'a> Types<'a> {
 
     /// What a page holds.
     pub(super) fn item_of(&self, reply: &Value) -> Option<String> {
-        let items = &self.replies.get(referred(reply))?["properties"]["items"]["items"];
-        (!items.is_null()).then(|| self.output(items))
+        let items = self.replies.get(referred(reply))?.pointer("/properties/items/items")?;
+        Some(self.output(items))
     }
 
     pub(super) fn output(&self, schema: &Value) -> String {
@@ -195,7 +195,7 @@ impl<'a> Types<'a> {
             let _ = writeln!(out, "    {attribute}: {}", self.output(schema));
             let doc = sentences(schema);
             if !doc.is_empty() {
-                let _ = write!(out, "    \"\"\"{}\"\"\"\n", wrapped(&doc, 4));
+                let _ = writeln!(out, "    \"\"\"{}\"\"\"", wrapped(&doc, 4));
             }
         }
     }
@@ -234,7 +234,7 @@ impl<'a> Types<'a> {
         };
         let (total, keys) = if free.is_empty() { ("", needed) } else { (", total=False", free) };
         let _ = write!(out, "\n\nclass {class}({base}{total}):\n    \"\"\"{doc}\"\"\"\n\n");
-        self.keys(out, &keys, total != "");
+        self.keys(out, &keys, !total.is_empty());
     }
 
     fn keys(&self, out: &mut String, keys: &[(&str, &Value)], or_none: bool) {
