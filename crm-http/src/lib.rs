@@ -29,6 +29,7 @@ mod jobs;
 mod keys_file;
 mod limits;
 mod metrics;
+pub mod mount;
 mod notifications;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -59,6 +60,7 @@ pub use address::{Network, ProxyHeader};
 pub use config::{Config, Dependency};
 pub use cors::{Origin, Origins};
 pub use keys_file::{Keys, KeysFile, SealEntry, TokenEntry};
+pub use mount::Mount;
 #[cfg(feature = "oidc")]
 pub use oidc::OidcProvider;
 pub use openapi::document;

@@ -12,7 +12,10 @@ use std::{env, fs, io};
 type Made = (&'static str, String);
 
 fn files() -> Result<Vec<Made>, serde_json::Error> {
-    let surface = crm_core::operations::surface();
+    let mut parts = crm_core::operations::surface();
+    let opening = crm_core::operations::input_shape::<crm_embed::Opening>();
+    parts.insert("opening".to_owned(), opening);
+    let surface = serde_json::Value::Object(parts);
     let text = serde_json::to_string_pretty(&surface)? + "\n";
     Ok(vec![
         ("bindings/surface.json", text),

@@ -1,5 +1,6 @@
 //! What the bindings to other languages share.
 
 mod opening;
+pub mod ports;
 
 pub use opening::{Opened, Opening};

@@ -8,7 +8,7 @@ import crm_core
 
 @pytest.fixture
 def crm(tmp_path: Path) -> Iterator[crm_core.Crm]:
-    with crm_core.Crm.open(f"sqlite://{tmp_path / 'crm.db'}") as opened:
+    with crm_core.Crm.open(f"sqlite://{tmp_path / 'crm.db'}", registration="open") as opened:
         yield opened
 
 
