@@ -31,7 +31,7 @@ use crate::session::Session;
 
 pub use followed::{FollowedEvent, after, position_text};
 pub use given::{Argument, Given};
-pub use surface::{STREAMS, Stream, shape_of, surface};
+pub use surface::{STREAMS, Stream, input_shape, shape_of, surface};
 
 /// What an operation answers: one value, to be written in any form that serde knows.
 pub trait Reply: erased_serde::Serialize + Send + Sync + 'static {}

@@ -10,7 +10,9 @@ use std::{env, fs, io};
 type Made = (&'static str, String);
 
 fn files() -> Result<Vec<Made>, serde_json::Error> {
-    let surface = crm_core::operations::surface();
+    let mut surface = crm_core::operations::surface();
+    let opening = crm_core::operations::input_shape::<crm_embed::Opening>();
+    surface.insert("opening".to_owned(), opening);
     let text = serde_json::to_string_pretty(&surface)? + "\n";
     Ok(vec![("bindings/surface.json", text)])
 }

@@ -54,7 +54,7 @@ pub const STREAMS: &[Stream] = &[
 ///
 /// `requests` and `replies` hold the types by their names; a type can be in both, and differ: what may be
 /// left out of a request is always there in a reply.
-pub fn surface() -> Value {
+pub fn surface() -> Map<String, Value> {
     let mut requests = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let mut replies = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let operations: Vec<Value> =
@@ -67,14 +67,15 @@ pub fn surface() -> Value {
         .collect();
     let errors: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
     let events: Vec<String> = EventName::ALL.iter().map(ToString::to_string).collect();
-    json!({
-        "operations": operations,
-        "streams": streams,
-        "errors": errors,
-        "events": events,
-        "requests": definitions(requests),
-        "replies": definitions(replies),
-    })
+    let parts = [
+        ("operations", json!(operations)),
+        ("streams", json!(streams)),
+        ("errors", json!(errors)),
+        ("events", json!(events)),
+        ("requests", Value::Object(definitions(requests))),
+        ("replies", Value::Object(definitions(replies))),
+    ];
+    parts.map(|(name, part)| (name.to_owned(), part)).into_iter().collect()
 }
 
 fn describe(
@@ -121,4 +122,11 @@ pub(super) fn root_of(schema: impl FnOnce(&mut SchemaGenerator) -> schemars::Sch
 /// The shape of any type that is serialised, as [`Operation::reply_shape`] gives it.
 pub fn shape_of<T: JsonSchema>() -> Value {
     root_of(|generator| generator.subschema_for::<T>())
+}
+
+/// The shape of any type that is read.
+pub fn input_shape<T: JsonSchema>() -> Value {
+    let mut requests = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let schema = requests.subschema_for::<T>();
+    json!({ "schema": schema, "types": definitions(requests) })
 }
