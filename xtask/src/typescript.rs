@@ -94,7 +94,7 @@ impl Namespaces<'_> {
             list(self.surface, "streams").iter().map(|stream| part(stream, 0)).collect();
         let (mut of_session, mut of_crm) = (Vec::new(), Vec::new());
         for namespace in seen {
-            let class = self.class(out, namespace, streamed.contains(namespace));
+            let class = self.class(out, namespace);
             let operations = self.operations(namespace);
             let in_session = operations.first().and_then(|operation| operation.get("in_session"));
             let list = if in_session == Some(&Value::Bool(true)) {
@@ -116,9 +116,9 @@ impl Namespaces<'_> {
         all.filter(|operation| part(operation, 0) == namespace).collect()
     }
 
-    /// The class of a namespace; one with streams is a base of that which is written by hand.
-    fn class(&self, out: &mut String, namespace: &str, streamed: bool) -> String {
-        let class = pascal(namespace) + if streamed { "Operations" } else { "" };
+    /// The class of a namespace; where there are streams, what is written by hand extends it.
+    fn class(&self, out: &mut String, namespace: &str) -> String {
+        let class = pascal(namespace) + "Operations";
         let (mut constants, mut methods) = (String::new(), String::new());
         for operation in self.operations(namespace) {
             self.operation(operation, &mut constants, &mut methods);

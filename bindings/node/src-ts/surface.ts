@@ -244,7 +244,6 @@ export type Activity = ActivityFields & (
             readonly disposition: string | null;
             /** How far it is; the CRM alone writes it. */
             readonly status: 
-                | 
                 | "queued"
                 | "initiated"
                 | "ringing"
@@ -1192,7 +1191,6 @@ export type NewActivity = NewActivityFields & (
             disposition?: string | null | undefined;
             /** How far it is; the CRM alone writes it. */
             status?: 
-                | 
                 | "queued"
                 | "initiated"
                 | "ringing"
@@ -1293,7 +1291,6 @@ export interface LogCall {
     startedAt?: Date | string | null | undefined;
     /** How it ended: `completed` where it is absent, or another end. */
     status?: 
-        | 
         | "queued"
         | "initiated"
         | "ringing"
@@ -1326,7 +1323,6 @@ export interface ListCalls {
     direction?: "inbound" | "outbound" | null | undefined;
     /** So far for the carrier. */
     status?: 
-        | 
         | "queued"
         | "initiated"
         | "ringing"
@@ -1957,7 +1953,7 @@ const companiesUpdate = operation<Company>("companies.update", false, toCompany,
 const companiesList = operation<Page<Company>>("companies.list", true, toPageOfCompany, ofPaging);
 
 /** The operations of `companies`. */
-export class Companies extends Namespace {
+export class CompaniesOperations extends Namespace {
     /** Make a company. `already_exists` where its name or domain is taken; `invalid`. */
     create(fields: NewCompany, options?: Options): Promise<Company> {
         return this.call(companiesCreate, {}, fields, options);
@@ -1994,7 +1990,7 @@ const activitiesList = operation<Page<Activity>>("activities.list", true, toPage
 const activitiesStats = operation<Stats>("activities.stats", true, null, ofCountActivities);
 
 /** The operations of `activities`. */
-export class Activities extends Namespace {
+export class ActivitiesOperations extends Namespace {
     /**
      * Log what happened with a contact. `not_found` where there is no such contact in use; `invalid` for a
      * kind that only the CRM writes, or data of another shape than its kind's.
@@ -2089,7 +2085,7 @@ const telephonyAccounts = operation<readonly TelephonyAccount[]>("telephony.acco
 const telephonyUpdateAccount = operation<TelephonyAccount>("telephony.update_account", false, toTelephonyAccount, ofTelephonyAccountPatch);
 
 /** The operations of `telephony`. */
-export class Telephony extends Namespace {
+export class TelephonyOperations extends Namespace {
     /** Make an account with a carrier. `invalid`. */
     createAccount(fields: NewTelephonyAccount, options?: Options): Promise<TelephonyAccount> {
         return this.call(telephonyCreateAccount, {}, fields, options);
@@ -2115,7 +2111,7 @@ const notificationsBroadcast = operation<Told>("notifications.broadcast", false,
 const notificationsPresent = operation<readonly Present[]>("notifications.present", false, (v) => v.map(toPresent), {});
 
 /** The operations of `notifications`. */
-export class Notifications extends Namespace {
+export class NotificationsOperations extends Namespace {
     /** A page of one's notifications, the newest first. */
     list(filter?: ListNotifications, options?: Options): Promise<Page<Notification>> {
         return this.call(notificationsList, {}, filter, options);
@@ -2164,7 +2160,7 @@ const usersUpdate = operation<User>("users.update", false, toUser, ofUserPatch);
 const usersInviteAgain = operation<CreatedUser>("users.invite_again", false, toCreatedUser, {});
 
 /** The operations of `users`. */
-export class Users extends Namespace {
+export class UsersOperations extends Namespace {
     /**
      * Invite a user. `invitation`, which lets them in, is in this reply and in no other. `forbidden` for a
      * role above one's own; `already_exists` where the address is taken; `invalid`.
@@ -2214,7 +2210,7 @@ const accountNewRecoveryCodes = operation<RecoveryCodes>("account.new_recovery_c
 const accountRemoveTotp = operation<void>("account.remove_totp", false, null, ofRemoveTotp);
 
 /** The operations of `account`. */
-export class Account extends Namespace {
+export class AccountOperations extends Namespace {
     /** Who one is, with all that one may do. */
     me(options?: Options): Promise<Me> {
         return this.call(accountMe, {}, undefined, options);
@@ -2271,7 +2267,7 @@ const apiKeysList = operation<Page<ApiKeyInfo>>("api_keys.list", true, toPageOfA
 const apiKeysRevoke = operation<void>("api_keys.revoke", false, null, {});
 
 /** The operations of `api keys`. */
-export class ApiKeys extends Namespace {
+export class ApiKeysOperations extends Namespace {
     /**
      * Make an API key. `secret` is in this reply and in no other. `forbidden`; `step_up_required`; `invalid`.
      */
@@ -2299,7 +2295,7 @@ const tenantGet = operation<Tenant>("tenant.get", false, toTenant, {});
 const tenantUpdate = operation<Tenant>("tenant.update", false, toTenant, ofTenantPatch);
 
 /** The operations of `tenant`. */
-export class Tenant extends Namespace {
+export class TenantOperations extends Namespace {
     /** The tenant. */
     get(options?: Options): Promise<Tenant> {
         return this.call(tenantGet, {}, undefined, options);
@@ -2317,7 +2313,7 @@ const jobsRetry = operation<Job>("jobs.retry", false, toJob, {});
 const jobsDiscard = operation<void>("jobs.discard", false, null, {});
 
 /** The operations of `jobs`. */
-export class Jobs extends Namespace {
+export class JobsOperations extends Namespace {
     /**
      * A page of the tenant's jobs, the newest first. A job that is done is gone; `dead` are those that were
      * given up.
@@ -2350,7 +2346,7 @@ export class Jobs extends Namespace {
 const auditList = operation<Page<AuditEntry>>("audit.list", true, toPageOfAuditEntry, ofListAudit);
 
 /** The operations of `audit`. */
-export class Audit extends Namespace {
+export class AuditOperations extends Namespace {
     /** A page of who did what to which record, the newest first. */
     list(filter?: ListAudit, options?: Options): Promise<Page<AuditEntry>> {
         return this.call(auditList, {}, filter, options);
@@ -2368,7 +2364,7 @@ const tenantsList = operation<readonly Tenant[]>("tenants.list", true, (v) => v.
 const tenantsSetPassword = operation<void>("tenants.set_password", false, null, {});
 
 /** The operations of `tenants`. */
-export class Tenants extends Namespace {
+export class TenantsOperations extends Namespace {
     /**
      * Make a tenant and its owner, together or not at all. `already_exists` where the slug is taken;
      * `invalid`.
@@ -2400,7 +2396,7 @@ const identityAcceptInvitation = operation<SignedIn>("identity.accept_invitation
 const identityKeySet = operation<Json>("identity.key_set", false, null, {});
 
 /** The operations of `identity`. */
-export class Identity extends Namespace {
+export class IdentityOperations extends Namespace {
     /**
      * Make a tenant and its owner, who comes in at once. `invalid`; `rate_limited`; `forbidden` where
      * registration is closed.
@@ -2433,16 +2429,16 @@ export class Identity extends Namespace {
 /** What a session has of operations alone. */
 export class SessionNamespaces {
     protected readonly caller: Caller;
-    #companies: Companies | undefined;
-    #activities: Activities | undefined;
-    #telephony: Telephony | undefined;
-    #notifications: Notifications | undefined;
-    #users: Users | undefined;
-    #account: Account | undefined;
-    #apiKeys: ApiKeys | undefined;
-    #tenant: Tenant | undefined;
-    #jobs: Jobs | undefined;
-    #audit: Audit | undefined;
+    #companies: CompaniesOperations | undefined;
+    #activities: ActivitiesOperations | undefined;
+    #telephony: TelephonyOperations | undefined;
+    #notifications: NotificationsOperations | undefined;
+    #users: UsersOperations | undefined;
+    #account: AccountOperations | undefined;
+    #apiKeys: ApiKeysOperations | undefined;
+    #tenant: TenantOperations | undefined;
+    #jobs: JobsOperations | undefined;
+    #audit: AuditOperations | undefined;
 
     /** @internal */
     constructor(caller: Caller) {
@@ -2450,85 +2446,85 @@ export class SessionNamespaces {
     }
 
     /** The operations of `companies`. */
-    get companies(): Companies {
-        return (this.#companies ??= new Companies(this.caller));
+    get companies(): CompaniesOperations {
+        return (this.#companies ??= new CompaniesOperations(this.caller));
     }
 
     /** The operations of `activities`. */
-    get activities(): Activities {
-        return (this.#activities ??= new Activities(this.caller));
+    get activities(): ActivitiesOperations {
+        return (this.#activities ??= new ActivitiesOperations(this.caller));
     }
 
     /** The operations of `telephony`. */
-    get telephony(): Telephony {
-        return (this.#telephony ??= new Telephony(this.caller));
+    get telephony(): TelephonyOperations {
+        return (this.#telephony ??= new TelephonyOperations(this.caller));
     }
 
     /** The operations of `notifications`. */
-    get notifications(): Notifications {
-        return (this.#notifications ??= new Notifications(this.caller));
+    get notifications(): NotificationsOperations {
+        return (this.#notifications ??= new NotificationsOperations(this.caller));
     }
 
     /** The operations of `users`. */
-    get users(): Users {
-        return (this.#users ??= new Users(this.caller));
+    get users(): UsersOperations {
+        return (this.#users ??= new UsersOperations(this.caller));
     }
 
     /** The operations of `account`. */
-    get account(): Account {
-        return (this.#account ??= new Account(this.caller));
+    get account(): AccountOperations {
+        return (this.#account ??= new AccountOperations(this.caller));
     }
 
     /** The operations of `apiKeys`. */
-    get apiKeys(): ApiKeys {
-        return (this.#apiKeys ??= new ApiKeys(this.caller));
+    get apiKeys(): ApiKeysOperations {
+        return (this.#apiKeys ??= new ApiKeysOperations(this.caller));
     }
 
     /** The operations of `tenant`. */
-    get tenant(): Tenant {
-        return (this.#tenant ??= new Tenant(this.caller));
+    get tenant(): TenantOperations {
+        return (this.#tenant ??= new TenantOperations(this.caller));
     }
 
     /** The operations of `jobs`. */
-    get jobs(): Jobs {
-        return (this.#jobs ??= new Jobs(this.caller));
+    get jobs(): JobsOperations {
+        return (this.#jobs ??= new JobsOperations(this.caller));
     }
 
     /** The operations of `audit`. */
-    get audit(): Audit {
-        return (this.#audit ??= new Audit(this.caller));
+    get audit(): AuditOperations {
+        return (this.#audit ??= new AuditOperations(this.caller));
     }
 }
 
 /** What a session has of operations alone. Each waits on the caller's thread. */
 export interface SessionBlocking {
     /** The operations of `companies`. */
-    readonly companies: Blocking<Companies>;
+    readonly companies: Blocking<CompaniesOperations>;
     /** The operations of `activities`. */
-    readonly activities: Blocking<Activities>;
+    readonly activities: Blocking<ActivitiesOperations>;
     /** The operations of `telephony`. */
-    readonly telephony: Blocking<Telephony>;
+    readonly telephony: Blocking<TelephonyOperations>;
     /** The operations of `notifications`. */
-    readonly notifications: Blocking<Notifications>;
+    readonly notifications: Blocking<NotificationsOperations>;
     /** The operations of `users`. */
-    readonly users: Blocking<Users>;
+    readonly users: Blocking<UsersOperations>;
     /** The operations of `account`. */
-    readonly account: Blocking<Account>;
+    readonly account: Blocking<AccountOperations>;
     /** The operations of `apiKeys`. */
-    readonly apiKeys: Blocking<ApiKeys>;
+    readonly apiKeys: Blocking<ApiKeysOperations>;
     /** The operations of `tenant`. */
-    readonly tenant: Blocking<Tenant>;
+    readonly tenant: Blocking<TenantOperations>;
     /** The operations of `jobs`. */
-    readonly jobs: Blocking<Jobs>;
+    readonly jobs: Blocking<JobsOperations>;
     /** The operations of `audit`. */
-    readonly audit: Blocking<Audit>;
+    readonly audit: Blocking<AuditOperations>;
 }
 
 /** What the host has of operations alone. */
 export class CrmNamespaces {
     protected readonly caller: Caller;
-    #tenants: Tenants | undefined;
-    #identity: Identity | undefined;
+    #tenants: TenantsOperations | undefined;
+    #identity: IdentityOperations | undefined;
 
     /** @internal */
     constructor(caller: Caller) {
@@ -2536,20 +2532,20 @@ export class CrmNamespaces {
     }
 
     /** The operations of `tenants`. */
-    get tenants(): Tenants {
-        return (this.#tenants ??= new Tenants(this.caller));
+    get tenants(): TenantsOperations {
+        return (this.#tenants ??= new TenantsOperations(this.caller));
     }
 
     /** The operations of `identity`. */
-    get identity(): Identity {
-        return (this.#identity ??= new Identity(this.caller));
+    get identity(): IdentityOperations {
+        return (this.#identity ??= new IdentityOperations(this.caller));
     }
 }
 
 /** What the host has of operations alone. Each waits on the caller's thread. */
 export interface CrmBlocking {
     /** The operations of `tenants`. */
-    readonly tenants: Blocking<Tenants>;
+    readonly tenants: Blocking<TenantsOperations>;
     /** The operations of `identity`. */
-    readonly identity: Blocking<Identity>;
+    readonly identity: Blocking<IdentityOperations>;
 }

@@ -193,8 +193,15 @@ fn properties_of(variants: &[Value]) -> Vec<&str> {
 fn union(each: Vec<String>, depth: usize) -> String {
     let mut distinct: Vec<String> = Vec::new();
     for one in each {
-        if !distinct.contains(&one) {
-            distinct.push(one);
+        // A union of a union is one.
+        let parts: Vec<&str> = match one.strip_prefix('\n') {
+            Some(_) => one.lines().map(|line| line.trim_start_matches([' ', '|'])).collect(),
+            None => vec![&one],
+        };
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
+            if !distinct.iter().any(|known| known == part) {
+                distinct.push(part.to_owned());
+            }
         }
     }
     let short = distinct.join(" | ");
