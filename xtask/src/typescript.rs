@@ -70,7 +70,8 @@ fn names(out: &mut String, surface: &Value) {
         ("What went wrong, in a word.", "ErrorCode", "errors"),
         ("What happens.", "EventName", "events"),
     ] {
-        let _ = write!(out, "\n/** {title} */\nexport type {name} =\n{};\n", listed(key).join("\n"));
+        let _ =
+            write!(out, "\n/** {title} */\nexport type {name} =\n{};\n", listed(key).join("\n"));
     }
 }
 
@@ -97,11 +98,8 @@ impl Namespaces<'_> {
             let class = self.class(out, namespace);
             let operations = self.operations(namespace);
             let in_session = operations.first().and_then(|operation| operation.get("in_session"));
-            let list = if in_session == Some(&Value::Bool(true)) {
-                &mut of_session
-            } else {
-                &mut of_crm
-            };
+            let list =
+                if in_session == Some(&Value::Bool(true)) { &mut of_session } else { &mut of_crm };
             if !streamed.contains(namespace) {
                 list.push((camel(namespace), class));
             }
@@ -148,7 +146,11 @@ impl Namespaces<'_> {
                 Some(format!("{}: {shape}", text(argument, "name")))
             })
             .collect();
-        let nested = if nested.is_empty() { String::new() } else { format!(", {{ {} }}", nested.join(", ")) };
+        let nested = if nested.is_empty() {
+            String::new()
+        } else {
+            format!(", {{ {} }}", nested.join(", "))
+        };
 
         let mut parameters = Vec::new();
         let (mut required, mut passed, mut optional) = (Vec::new(), Vec::new(), Vec::new());
@@ -186,21 +188,32 @@ impl Namespaces<'_> {
         };
         parameters.push(format!("options?: {options}"));
         let parameters = parameters.join(", ");
-        let object = if required.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", required.join(", ")) };
+        let object = if required.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{ {} }}", required.join(", "))
+        };
         let reply_ty = match self.answered.ty(reply, 1) {
             nothing if nothing == "null" => "void".to_owned(),
             ty => ty,
         };
         let method = camel(part(operation, 1));
         let doc = comment(&self.words.plain(text(operation, "doc"), &null), 1);
-        let _ = writeln!(constants, "const {constant} = operation<{reply_ty}>({name:?}, {choose}, {revive}, {shape}{nested});");
+        let _ = writeln!(
+            constants,
+            "const {constant} = operation<{reply_ty}>({name:?}, {choose}, {revive}, {shape}{nested});"
+        );
         let _ = write!(
             methods,
             "\n{doc}    {method}({parameters}): Promise<{reply_ty}> {{\n        \
              return this.call({constant}, {object}, {given}, options);\n    }}\n"
         );
         if let Some(item) = self.answered.item_of_page(reply) {
-            let method = if method == "list" { "iterate".to_owned() } else { format!("iterate{}", pascal(part(operation, 1))) };
+            let method = if method == "list" {
+                "iterate".to_owned()
+            } else {
+                format!("iterate{}", pascal(part(operation, 1)))
+            };
             let _ = write!(
                 methods,
                 "\n    /** All of `{own}`, one await for each page. */\n    \
@@ -234,9 +247,15 @@ fn holder(out: &mut String, name: &str, doc: &str, namespaces: &[(String, String
     }
     *out += "}\n";
     let blocking = name.replace("Namespaces", "Blocking");
-    let _ = write!(out, "\n/** {doc} Each waits on the caller's thread. */\nexport interface {blocking} {{\n");
+    let _ = write!(
+        out,
+        "\n/** {doc} Each waits on the caller's thread. */\nexport interface {blocking} {{\n"
+    );
     for (namespace, class) in namespaces {
-        let _ = writeln!(out, "    /** The operations of `{namespace}`. */\n    readonly {namespace}: Blocking<{class}>;");
+        let _ = writeln!(
+            out,
+            "    /** The operations of `{namespace}`. */\n    readonly {namespace}: Blocking<{class}>;"
+        );
     }
     *out += "}\n";
 }
@@ -267,5 +286,7 @@ fn pascal(name: &str) -> String {
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
 }

@@ -46,11 +46,7 @@ impl NativeBytes {
 }
 
 /// Writes an export as long as somebody takes it.
-async fn write(
-    session: Session,
-    format: ExportFormat,
-    pieces: mpsc::Sender<Result<Vec<u8>>>,
-) {
+async fn write(session: Session, format: ExportFormat, pieces: mpsc::Sender<Result<Vec<u8>>>) {
     let written = async {
         let contacts = session.contacts();
         let mut export = contacts.export(format, ContactFilter::default())?;
@@ -89,7 +85,8 @@ pub struct NativeRecording {
 
 impl NativeRecording {
     pub(crate) async fn find(session: Session, call: &str) -> Result<Self> {
-        let id = call.parse().map_err(|_| Error::not_found("call").in_operation("calls.recording"))?;
+        let id =
+            call.parse().map_err(|_| Error::not_found("call").in_operation("calls.recording"))?;
         let file = session.calls().recording(id).await?;
         Ok(NativeRecording { session, file })
     }

@@ -52,10 +52,11 @@ pub struct NativeCrm {
 
 impl NativeCrm {
     fn run(&self, number: u32, args: String) -> impl Future<Output = Result<String>> + use<> {
-        let open = Arc::clone(&self.open);
+        // Asked for before the end, it is done after it.
+        let begun =
+            operation(number).and_then(|operation| Ok((operation, self.open.crm(operation.name)?)));
         async move {
-            let operation = operation(number)?;
-            let crm = open.crm(operation.name)?;
+            let (operation, crm) = begun?;
             let reply = operation.run_for(crm, given(operation, &args)?).await?;
             text(&*reply)
         }
@@ -75,7 +76,8 @@ impl NativeCrm {
 }
 
 async fn of_user(crm: Crm, tenant: String, user: String) -> Result<Session> {
-    let nobody = |_| Error::new(ErrorKind::Unauthenticated, "nobody who may work here is signed in");
+    let nobody =
+        |_| Error::new(ErrorKind::Unauthenticated, "nobody who may work here is signed in");
     let tenant = tenant.parse().map_err(nobody)?;
     let user = user.parse().map_err(nobody)?;
     crm.session(Principal::User { tenant, user }).await

@@ -31,7 +31,11 @@ impl TryFrom<Asked> for ImportOptions {
 
     fn try_from(asked: Asked) -> Result<Self> {
         let delimiter = asked.delimiter.map(u8::try_from).transpose().map_err(|_| {
-            Error::invalid_field("delimiter", "invalid_delimiter", "a delimiter is one ASCII character")
+            Error::invalid_field(
+                "delimiter",
+                "invalid_delimiter",
+                "a delimiter is one ASCII character",
+            )
         })?;
         Ok(ImportOptions {
             format: asked.format.as_deref().map(str::parse::<ImportFormat>).transpose()?,
@@ -77,11 +81,7 @@ impl NativeImport {
         Ok(NativeImport { orders })
     }
 
-    fn order<'env>(
-        &self,
-        env: &'env Env,
-        order: Order,
-    ) -> napi::Result<PromiseRaw<'env, String>> {
+    fn order<'env>(&self, env: &'env Env, order: Order) -> napi::Result<PromiseRaw<'env, String>> {
         let (answer, answered) = oneshot::channel();
         let sent = self.orders.send((order, answer));
         promise(env, async move {

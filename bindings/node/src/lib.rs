@@ -3,6 +3,8 @@
 //! It is small and knows no entity: operations are called by their number in [`names`], what is given and what is
 //! answered cross as JSON text, and files as bytes. The TypeScript beside it makes objects of that.
 
+#![allow(unreachable_pub, reason = "what Node sees is public by its macro")]
+
 mod bytes;
 mod crm;
 mod crossing;

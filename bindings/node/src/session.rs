@@ -24,11 +24,17 @@ impl NativeSession {
         NativeSession { open, session }
     }
 
-    fn run(&self, number: u32, args: String) -> impl Future<Output = crm_core::Result<String>> + use<> {
-        let (open, session) = (Arc::clone(&self.open), self.session.clone());
+    fn run(
+        &self,
+        number: u32,
+        args: String,
+    ) -> impl Future<Output = crm_core::Result<String>> + use<> {
+        // Asked for before the end, it is done after it.
+        let operation = operation(number)
+            .and_then(|operation| self.open.crm(operation.name).map(|_| operation));
+        let session = self.session.clone();
         async move {
-            let operation = operation(number)?;
-            open.crm(operation.name)?;
+            let operation = operation?;
             let reply = operation.run_in(session, given(operation, &args)?).await?;
             text(&*reply)
         }

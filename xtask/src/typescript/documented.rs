@@ -47,7 +47,10 @@ impl Words {
         if linked && word.starts_with("MAX_") {
             let bound = ["maxLength", "maxItems", "maximum", "maxProperties"];
             let bound = bound.iter().find_map(|key| schema.get(key)).and_then(Value::as_u64);
-            return bound.map_or_else(|| "the bound\u{1}".to_owned(), |bound| format!("{}\u{1}", grouped(bound)));
+            return bound.map_or_else(
+                || "the bound\u{1}".to_owned(),
+                |bound| format!("{}\u{1}", grouped(bound)),
+            );
         }
         if word == "None" {
             return "`null`".to_owned();

@@ -18,7 +18,12 @@ pub(super) fn revivers(side: &Side<'_>) -> String {
             if !variants.is_empty() {
                 out += &side.of_variants(name, variants);
             }
-            let _ = write!(out, "\nexport const {} = (v: Raw): {} => ({made});\n", function(name), side.name_of(name));
+            let _ = write!(
+                out,
+                "\nexport const {} = (v: Raw): {} => ({made});\n",
+                function(name),
+                side.name_of(name)
+            );
         }
         out
     })
@@ -104,9 +109,13 @@ impl Side<'_> {
         let fields = fields.map(|(key, schema)| {
             let at = format!("{v}.{key}");
             let path = format!("/properties/{key}");
-            let varies = varying.iter().any(|one| one.pointer(&path).is_some_and(|own| self.changes(own)));
-            let value =
-                if varies { format!("{}{}(v)", function(name), super::capital(key)) } else { self.value(schema, &at) };
+            let varies =
+                varying.iter().any(|one| one.pointer(&path).is_some_and(|own| self.changes(own)));
+            let value = if varies {
+                format!("{}{}(v)", function(name), super::capital(key))
+            } else {
+                self.value(schema, &at)
+            };
             format!("{}: {value}", camel(key))
         });
         format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
@@ -194,7 +203,13 @@ impl Side<'_> {
         (!rows.is_empty()).then(|| written(&rows))
     }
 
-    fn table<'s>(&'s self, name: &'s str, schema: &'s Value, written_before: &mut BTreeSet<&'s str>, out: &mut String) {
+    fn table<'s>(
+        &'s self,
+        name: &'s str,
+        schema: &'s Value,
+        written_before: &mut BTreeSet<&'s str>,
+        out: &mut String,
+    ) {
         if !self.has_fields(schema) || !written_before.insert(name) {
             return;
         }
@@ -205,7 +220,8 @@ impl Side<'_> {
                 self.table(other, schema, written_before, out);
             }
         }
-        let _ = write!(out, "\nconst {}: Shape = {};\n", constant(name), written(&self.fields(schema)));
+        let _ =
+            write!(out, "\nconst {}: Shape = {};\n", constant(name), written(&self.fields(schema)));
     }
 }
 

@@ -27,9 +27,11 @@ impl<'s> Side<'s> {
     }
 
     pub(super) fn given(types: &'s Types, answered: &Side<'s>, words: &'s Words) -> Self {
-        let both = types.iter().filter_map(|(name, own)| Some((name, own, answered.types.get(name)?)));
+        let both =
+            types.iter().filter_map(|(name, own)| Some((name, own, answered.types.get(name)?)));
         let (shared, renamed): (Vec<_>, Vec<_>) = both.partition(|(_, own, other)| own == other);
-        let names = |of: Vec<(&'s String, _, _)>| of.into_iter().map(|(name, ..)| name.as_str()).collect();
+        let names =
+            |of: Vec<(&'s String, _, _)>| of.into_iter().map(|(name, ..)| name.as_str()).collect();
         Side { types, words, answered: false, renamed: names(renamed), shared: names(shared) }
     }
 
@@ -157,7 +159,9 @@ impl<'s> Side<'s> {
             "string" if text(schema, "format") == "date-time" => "Date | string".to_owned(),
             "integer" => "number".to_owned(),
             "array" => {
-                let item = schema.get("items").map_or_else(|| "Json".to_owned(), |item| self.ty(item, depth));
+                let item = schema
+                    .get("items")
+                    .map_or_else(|| "Json".to_owned(), |item| self.ty(item, depth));
                 let item = if item.contains('|') { format!("({item})") } else { item };
                 format!("readonly {item}[]")
             }
@@ -186,7 +190,8 @@ impl<'s> Side<'s> {
 }
 
 fn properties_of(variants: &[Value]) -> Vec<&str> {
-    let all = variants.iter().filter_map(|variant| variant.get("properties").and_then(Value::as_object));
+    let all =
+        variants.iter().filter_map(|variant| variant.get("properties").and_then(Value::as_object));
     all.flat_map(|properties| properties.keys().map(String::as_str)).collect()
 }
 
