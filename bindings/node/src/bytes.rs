@@ -125,7 +125,7 @@ impl NativeRecording {
         promise(env, async move {
             // Numbers that are none of bytes come to the nearest that is.
             let bytes = session.calls().hear(&file, start as u64..end as u64).await?;
-            Ok(NativeBytes::new(bytes.map(|piece| piece.map(Into::into).map_err(Error::from))))
+            Ok(NativeBytes::new(bytes.map(|piece| piece.map(Into::into))))
         })
     }
 }

@@ -18,6 +18,7 @@ mod worker;
 use std::sync::LazyLock;
 
 use crm_core::operations::{self, Operation};
+use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
 
 static OPERATIONS: LazyLock<Vec<&'static Operation>> =
@@ -27,4 +28,10 @@ static OPERATIONS: LazyLock<Vec<&'static Operation>> =
 #[napi]
 pub fn names() -> Vec<&'static str> {
     OPERATIONS.iter().map(|operation| operation.name).collect()
+}
+
+/// A promise of nothing: what the border costs by itself, for who measures.
+#[napi]
+pub fn nothing(env: &Env) -> napi::Result<PromiseRaw<'_, ()>> {
+    crossing::promise(env, async { Ok(()) })
 }
