@@ -3,6 +3,7 @@
 //! `cargo xtask` writes; `cargo xtask --check` changes nothing and fails where something would change.
 
 mod python;
+mod typescript;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ fn files() -> Result<Vec<Made>, serde_json::Error> {
     Ok(vec![
         ("bindings/surface.json", text),
         ("bindings/python/python/crm_core/_surface.py", python::surface(&surface)),
+        ("bindings/node/src-ts/surface.ts", typescript::module(&surface)),
     ])
 }
 

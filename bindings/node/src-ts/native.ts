@@ -1,0 +1,66 @@
+// The part that is Rust, as `src/*.rs` declares it.
+
+import { join } from "node:path";
+
+export interface NativeCaller {
+    call(operation: number, given: string): Promise<string>;
+    callBlocking(operation: number, given: string): string;
+}
+
+export interface NativeCrm extends NativeCaller {
+    session(tenant: string, user: string): Promise<NativeSession>;
+    sessionBlocking(tenant: string, user: string): NativeSession;
+    operator(tenant: string): Promise<NativeSession>;
+    authenticate(bearer: string): Promise<NativeSession>;
+    start(jobs: boolean, atOnce?: number): NativeWorker;
+    check(): Promise<void>;
+    close(): void;
+}
+
+export interface NativeSession extends NativeCaller {
+    subscribe(after: string): Promise<NativeReader<string>>;
+    group(name: string, otherwise: string): Promise<NativeReader<NativeBatch>>;
+    import(options: string): Promise<NativeImport>;
+    export(options: string): Promise<NativeBytes>;
+    recording(call: string): Promise<NativeRecording>;
+}
+
+export interface NativeReader<T> {
+    next(): Promise<T | null>;
+    close(): void;
+}
+
+export interface NativeBatch {
+    readonly events: string;
+    readonly incomplete: boolean;
+    session(): NativeSession;
+    done(): Promise<void>;
+}
+
+export interface NativeImport {
+    push(bytes: Uint8Array): Promise<string>;
+    finish(): Promise<string>;
+    stop(): Promise<string>;
+}
+
+export interface NativeBytes {
+    next(): Promise<Buffer | null>;
+}
+
+export interface NativeRecording {
+    readonly contentType: string;
+    readonly bytes: number;
+    readonly sha256: string;
+    hear(start: number, end: number): Promise<NativeBytes>;
+}
+
+export interface NativeWorker {
+    stop(): Promise<void>;
+}
+
+interface Native {
+    names(): string[];
+    open(options: string): Promise<NativeCrm>;
+}
+
+export const native: Native = require(join(__dirname, "..", "crm-core.node"));

@@ -1,0 +1,185 @@
+//! An open CRM.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crm_core::identity::Arrival;
+use crm_core::{Crm, Error, ErrorKind, Principal, Result, Session};
+use crm_embed::Opening;
+use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi_derive::napi;
+use tokio::sync::watch;
+
+use crate::crossing::{given, operation, parsed, promise, text, wait};
+use crate::session::NativeSession;
+use crate::worker::NativeWorker;
+
+/// What sessions and streams share with the CRM that they came from.
+pub(crate) struct Open {
+    crm: RwLock<Option<Crm>>,
+    /// Whether it is closed, for what waits.
+    closed: watch::Sender<bool>,
+}
+
+impl Open {
+    /// The CRM, as long as it is not closed.
+    pub(crate) fn crm(&self, asked_by: &'static str) -> Result<Crm> {
+        let held = self.crm.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or_else(|| {
+            Error::new(ErrorKind::Conflict, "the CRM is closed").in_operation(asked_by)
+        })
+    }
+
+    /// Comes when the CRM is closed.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closed = self.closed.subscribe();
+        async move {
+            // An error says that the CRM itself is gone.
+            let _ = closed.wait_for(|closed| *closed).await;
+        }
+    }
+
+    fn close(&self) {
+        self.crm.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.closed.send_replace(true);
+    }
+}
+
+/// A CRM of the core.
+#[napi]
+pub struct NativeCrm {
+    open: Arc<Open>,
+}
+
+impl NativeCrm {
+    fn run(&self, number: u32, args: String) -> impl Future<Output = Result<String>> + use<> {
+        // Asked for before the end, it is done after it.
+        let begun =
+            operation(number).and_then(|operation| Ok((operation, self.open.crm(operation.name)?)));
+        async move {
+            let (operation, crm) = begun?;
+            let reply = operation.run_for(crm, given(operation, &args)?).await?;
+            text(&*reply)
+        }
+    }
+
+    fn begin<W, F>(&self, begin: W) -> impl Future<Output = Result<NativeSession>> + use<W, F>
+    where
+        W: FnOnce(Crm) -> F,
+        F: Future<Output = Result<Session>>,
+    {
+        let open = Arc::clone(&self.open);
+        async move {
+            let session = begin(open.crm("crm.session")?).await?;
+            Ok(NativeSession::new(open, session))
+        }
+    }
+}
+
+async fn of_user(crm: Crm, tenant: String, user: String) -> Result<Session> {
+    let nobody =
+        |_| Error::new(ErrorKind::Unauthenticated, "nobody who may work here is signed in");
+    let tenant = tenant.parse().map_err(nobody)?;
+    let user = user.parse().map_err(nobody)?;
+    crm.session(Principal::User { tenant, user }).await
+}
+
+async fn of_operator(crm: Crm, tenant: String) -> Result<Session> {
+    let tenant = tenant.parse().map_err(|_| Error::not_found("tenant"))?;
+    crm.system("the host asked by a binding")?.session(tenant).await
+}
+
+async fn of_bearer(crm: Crm, bearer: String) -> Result<Session> {
+    let arrival = Arrival { request_id: crm.new_request_id()?, address: None, user_agent: None };
+    crm.identity(arrival).authenticate(&bearer).await
+}
+
+/// Opens a CRM; the options are those of all bindings.
+#[napi]
+pub fn open(env: &Env, options: String) -> napi::Result<PromiseRaw<'_, NativeCrm>> {
+    promise(env, opened(options))
+}
+
+async fn opened(options: String) -> Result<NativeCrm> {
+    let opening: Opening = parsed(&options).map_err(|error| error.in_operation("crm.open"))?;
+    let opened = opening.open(|builder| builder).await;
+    let opened = opened.map_err(|error| error.in_operation("crm.open"))?;
+    let open = Open { crm: RwLock::new(Some(opened.crm)), closed: watch::Sender::new(false) };
+    Ok(NativeCrm { open: Arc::new(open) })
+}
+
+#[napi]
+impl NativeCrm {
+    /// Does an operation of the host; the reply as JSON.
+    #[napi]
+    pub fn call<'env>(
+        &self,
+        env: &'env Env,
+        number: u32,
+        args: String,
+    ) -> napi::Result<PromiseRaw<'env, String>> {
+        promise(env, self.run(number, args))
+    }
+
+    /// The same, on this very thread.
+    #[napi]
+    pub fn call_blocking(&self, number: u32, args: String) -> napi::Result<String> {
+        wait(self.run(number, args))
+    }
+
+    /// A session of a user.
+    #[napi]
+    pub fn session<'env>(
+        &self,
+        env: &'env Env,
+        tenant: String,
+        user: String,
+    ) -> napi::Result<PromiseRaw<'env, NativeSession>> {
+        promise(env, self.begin(|crm| of_user(crm, tenant, user)))
+    }
+
+    /// A session of a user, on this very thread.
+    #[napi]
+    pub fn session_blocking(&self, tenant: String, user: String) -> napi::Result<NativeSession> {
+        wait(self.begin(|crm| of_user(crm, tenant, user)))
+    }
+
+    /// A session of the host itself, who may do everything in the tenant.
+    #[napi]
+    pub fn operator<'env>(
+        &self,
+        env: &'env Env,
+        tenant: String,
+    ) -> napi::Result<PromiseRaw<'env, NativeSession>> {
+        promise(env, self.begin(|crm| of_operator(crm, tenant)))
+    }
+
+    /// A session of who presents an access token or an API key.
+    #[napi]
+    pub fn authenticate<'env>(
+        &self,
+        env: &'env Env,
+        bearer: String,
+    ) -> napi::Result<PromiseRaw<'env, NativeSession>> {
+        promise(env, self.begin(|crm| of_bearer(crm, bearer)))
+    }
+
+    /// Runs jobs, or only hears what other processes have changed.
+    #[napi]
+    pub fn start(&self, jobs: bool, at_once: Option<u32>) -> napi::Result<NativeWorker> {
+        let crm = self.open.crm("crm.start").map_err(|error| crate::crossing::thrown(&error))?;
+        Ok(NativeWorker::start(crm, &self.open, jobs, at_once))
+    }
+
+    /// Refuses what comes from now on, and ends what follows events.
+    #[napi]
+    pub fn close(&self) {
+        self.open.close();
+    }
+
+    /// Whether the storage answers.
+    #[napi]
+    pub fn check<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        let open = Arc::clone(&self.open);
+        promise(env, async move { open.crm("crm.check")?.check().await })
+    }
+}
