@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask` writes; `cargo xtask --check` changes nothing and fails where something would change.
 
+mod python;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -14,7 +16,10 @@ fn files() -> Result<Vec<Made>, serde_json::Error> {
     let opening = crm_core::operations::input_shape::<crm_embed::Opening>();
     surface.insert("opening".to_owned(), opening);
     let text = serde_json::to_string_pretty(&surface)? + "\n";
-    Ok(vec![("bindings/surface.json", text)])
+    Ok(vec![
+        ("bindings/surface.json", text),
+        ("bindings/python/python/crm_core/_surface.py", python::surface(&surface)),
+    ])
 }
 
 fn main() -> io::Result<ExitCode> {

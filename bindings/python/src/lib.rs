@@ -1,1 +1,42 @@
-//! The CRM inside a Python process.
+//! The CRM inside a Python process: `crm_core._native`, which the Python sources beside it give a face.
+
+mod arguments;
+mod bridge;
+mod crm;
+mod errors;
+mod events;
+mod files;
+mod guard;
+mod logging;
+mod operation;
+mod record;
+mod reply;
+mod shape;
+mod waiting;
+
+use pyo3::prelude::*;
+
+/// What `crm_core` is made of; its face is in Python.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::bridge::{forked, shut_down};
+    #[pymodule_export]
+    use crate::crm::{Crm, Session, Worker, open};
+    #[pymodule_export]
+    use crate::events::{Batch, Group, Subscription, group, subscribe};
+    #[pymodule_export]
+    use crate::files::{Import, Pieces, RecordingFile, export_to, import_from, recording};
+    #[pymodule_export]
+    use crate::logging::log_to_python;
+    #[pymodule_export]
+    use crate::operation::{Operation, idle, operation};
+    #[pymodule_export]
+    use crate::record::{Held, Record};
+    #[pymodule_export]
+    use crate::waiting::Waiting;
+
+    #[cfg(any(debug_assertions, feature = "testing"))]
+    #[pymodule_export]
+    use crate::operation::{panic_now, sleep_now};
+}

@@ -1,0 +1,306 @@
+"""The CRM and sessions in it, blocking and for asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+from . import _native
+from ._events import AsyncSubscription, Subscription
+from ._surface import (
+    AsyncCrmNamespaces,
+    AsyncSessionNamespaces,
+    CrmNamespaces,
+    FollowedEvent,
+    SessionNamespaces,
+)
+
+DRAIN = 30.0
+"""Seconds that jobs which run have to come to their end when their worker is stopped."""
+
+
+class Batch:
+    """Events for a group. Until it is done, they come again."""
+
+    def __init__(self, native: _native.Batch) -> None:
+        self._native = native
+        self.events: tuple[FollowedEvent, ...] = native.events
+        """The events, oldest first."""
+        self.incomplete: bool = native.incomplete
+        """Whether events before these are no longer kept."""
+
+    def session(self) -> Session:
+        """A session whose first write moves the group past this batch in the same commit."""
+        return Session(self._native.session())
+
+    def done(self) -> None:
+        """Moves the group past the batch. `conflict` where another reader has moved it."""
+        self._native.done().wait()
+
+
+class AsyncBatch:
+    """Events for a group. Until it is done, they come again."""
+
+    def __init__(self, native: _native.Batch) -> None:
+        self._native = native
+        self.events: tuple[FollowedEvent, ...] = native.events
+        """The events, oldest first."""
+        self.incomplete: bool = native.incomplete
+        """Whether events before these are no longer kept."""
+
+    def session(self) -> AsyncSession:
+        """A session whose first write moves the group past this batch in the same commit."""
+        return AsyncSession(self._native.session())
+
+    async def done(self) -> None:
+        """Moves the group past the batch. `conflict` where another reader has moved it."""
+        await self._native.done().start()
+
+
+class EventGroup(Iterator[Batch]):
+    """Batches of events, each at least once, without an end."""
+
+    def __init__(self, native: _native.Group) -> None:
+        self._native = native
+
+    def next(self, timeout: float | None = None) -> Batch | None:
+        """The next batch; None where none came in `timeout` seconds."""
+        native = self._native.next(timeout).wait()
+        return None if native is None else Batch(native)
+
+    def __next__(self) -> Batch:
+        batch = self.next()
+        if batch is None:
+            raise StopIteration
+        return batch
+
+
+class AsyncEventGroup(AsyncIterator[AsyncBatch]):
+    """Batches of events, each at least once, without an end."""
+
+    def __init__(self, native: _native.Group) -> None:
+        self._native = native
+
+    async def next(self, timeout: float | None = None) -> AsyncBatch | None:
+        """The next batch; None where none came in `timeout` seconds."""
+        native = await self._native.next(timeout).start()
+        return None if native is None else AsyncBatch(native)
+
+    async def __anext__(self) -> AsyncBatch:
+        batch = await self.next()
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+
+class Events:
+    """The tenant's events."""
+
+    def __init__(self, native: _native.Session) -> None:
+        self._native = native
+
+    def subscribe(self, after: str = "now") -> Subscription:
+        """Follow the events after `now`, the `start` of what is kept, or an event's position."""
+        return Subscription(_native.subscribe(self._native, after).wait())
+
+    def group(self, name: str, after: str = "now") -> EventGroup:
+        """Follow the events in a group whose position is stored; a new one begins `after`."""
+        return EventGroup(_native.group(self._native, name, after).wait())
+
+
+class AsyncEvents:
+    """The tenant's events."""
+
+    def __init__(self, native: _native.Session) -> None:
+        self._native = native
+
+    async def subscribe(self, after: str = "now") -> AsyncSubscription:
+        """Follow the events after `now`, the `start` of what is kept, or an event's position."""
+        return AsyncSubscription(await _native.subscribe(self._native, after).start())
+
+    async def group(self, name: str, after: str = "now") -> AsyncEventGroup:
+        """Follow the events in a group whose position is stored; a new one begins `after`."""
+        return AsyncEventGroup(await _native.group(self._native, name, after).start())
+
+
+class Session(SessionNamespaces):
+    """Somebody at work in a tenant. Cheap, and for any thread; made for one request or one job."""
+
+    def __init__(self, native: _native.Session) -> None:
+        self._native = native
+        self._put_namespaces(native)
+        self.events = Events(native)
+        """The tenant's events."""
+
+    def lagging(self) -> Session:
+        """The same, content with data that may be a little old; nothing can be changed in it."""
+        return Session(self._native.lagging())
+
+
+class AsyncSession(AsyncSessionNamespaces):
+    """Somebody at work in a tenant. Cheap; made for one request or one job."""
+
+    def __init__(self, native: _native.Session) -> None:
+        self._native = native
+        self._put_namespaces(native)
+        self.events = AsyncEvents(native)
+        """The tenant's events."""
+
+    def lagging(self) -> AsyncSession:
+        """The same, content with data that may be a little old; nothing can be changed in it."""
+        return AsyncSession(self._native.lagging())
+
+
+class Worker:
+    """Jobs that are run in the background until it is stopped."""
+
+    def __init__(self, native: _native.Worker) -> None:
+        self._native = native
+
+    def stop(self, timeout: float = DRAIN) -> bool:
+        """Takes up no more jobs and waits for those that run; whether they ended in time."""
+        in_time: bool = self._native.stop(timeout).wait()
+        return in_time
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class AsyncWorker:
+    """Jobs that are run in the background until it is stopped."""
+
+    def __init__(self, native: _native.Worker) -> None:
+        self._native = native
+
+    async def stop(self, timeout: float = DRAIN) -> bool:
+        """Takes up no more jobs and waits for those that run; whether they ended in time."""
+        in_time: bool = await self._native.stop(timeout).start()
+        return in_time
+
+    async def __aenter__(self) -> AsyncWorker:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+
+class Crm(CrmNamespaces):
+    """A CRM in this process, for code that blocks. Safe for threads; not for a child after a fork."""
+
+    def __init__(self, native: _native.Crm) -> None:
+        self._native = native
+        self._put_namespaces(native)
+
+    @classmethod
+    def open(cls, database: str, **options: Any) -> Crm:
+        """Opens a CRM.
+
+        Args:
+            database: `sqlite://PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`.
+            options: What it works with beside the database.
+        """
+        return cls(_native.open({"database": database, **options}).wait())
+
+    def session(self, tenant_id: UUID | str, user_id: UUID | str) -> Session:
+        """A session of a user, whom the host knows. `unauthenticated` where they may not work."""
+        return Session(self._native.session({"tenant_id": tenant_id, "user_id": user_id}).wait())
+
+    def operator(self, tenant_id: UUID | str) -> Session:
+        """A session with every right in a tenant; what it does is recorded as done by `system`."""
+        return Session(self._native.operator({"tenant_id": tenant_id}).wait())
+
+    def authenticate(self, bearer: str) -> Session:
+        """A session of who presents an access token or an API key. `unauthenticated`."""
+        return Session(self._native.authenticate(bearer).wait())
+
+    def start_worker(self) -> Worker:
+        """Begins to run jobs in the background."""
+        return Worker(self._native.worker())
+
+    def check(self) -> None:
+        """Whether the database answers: an error where it does not."""
+        self._native.check().wait()
+
+    def close(self) -> None:
+        """Closes it, once its sessions are dropped."""
+        self._native.close()
+
+    def __enter__(self) -> Crm:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncCrm(AsyncCrmNamespaces):
+    """A CRM in this process, for asyncio. Not for a child after a fork."""
+
+    def __init__(self, native: _native.Crm) -> None:
+        self._native = native
+        self._put_namespaces(native)
+
+    @classmethod
+    async def open(cls, database: str, **options: Any) -> AsyncCrm:
+        """Opens a CRM.
+
+        Args:
+            database: `sqlite://PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`.
+            options: What it works with beside the database.
+        """
+        return cls(await _native.open({"database": database, **options}).start())
+
+    async def session(self, tenant_id: UUID | str, user_id: UUID | str) -> AsyncSession:
+        """A session of a user, whom the host knows. `unauthenticated` where they may not work."""
+        given = {"tenant_id": tenant_id, "user_id": user_id}
+        return AsyncSession(await self._native.session(given).start())
+
+    async def operator(self, tenant_id: UUID | str) -> AsyncSession:
+        """A session with every right in a tenant; what it does is recorded as done by `system`."""
+        return AsyncSession(await self._native.operator({"tenant_id": tenant_id}).start())
+
+    async def authenticate(self, bearer: str) -> AsyncSession:
+        """A session of who presents an access token or an API key. `unauthenticated`."""
+        return AsyncSession(await self._native.authenticate(bearer).start())
+
+    def start_worker(self) -> AsyncWorker:
+        """Begins to run jobs in the background."""
+        return AsyncWorker(self._native.worker())
+
+    async def check(self) -> None:
+        """Whether the database answers: an error where it does not."""
+        await self._native.check().start()
+
+    async def close(self) -> None:
+        """Closes it, once its sessions are dropped."""
+        self._native.close()
+
+    async def __aenter__(self) -> AsyncCrm:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
