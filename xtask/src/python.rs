@@ -51,26 +51,25 @@ pub(crate) fn surface(surface: &Value) -> String {
         let _ =
             writeln!(out, "{} = _operation(\"{}\"{patch})", operation.constant(), operation.name);
     }
-    let mut namespaces: Vec<&str> = Vec::new();
+    let mut namespaces: Vec<Space<'_>> = Vec::new();
     for operation in &operations {
-        if !namespaces.contains(&operation.namespace) {
-            namespaces.push(operation.namespace);
+        if !namespaces.iter().any(|space| space.name == operation.namespace) {
+            namespaces.push(Space::new(operation.namespace, &types));
         }
     }
     for namespace in &namespaces {
         for is_async in [false, true] {
-            let of = operations.iter().filter(|operation| operation.namespace == *namespace);
+            let of = operations.iter().filter(|operation| operation.namespace == namespace.name);
             class(&mut out, namespace, of, is_async);
         }
     }
     for (suffix, in_session) in [("Session", true), ("Crm", false)] {
-        let of: Vec<&str> = namespaces
+        let of: Vec<&Space<'_>> = namespaces
             .iter()
-            .copied()
             .filter(|namespace| {
                 operations
                     .iter()
-                    .any(|one| one.namespace == *namespace && one.in_session == in_session)
+                    .any(|one| one.namespace == namespace.name && one.in_session == in_session)
             })
             .collect();
         owners(&mut out, suffix, &of);
@@ -112,7 +111,7 @@ impl<'a> Operation<'a> {
     fn new(described: &'a Value, types: &Types<'a>) -> Self {
         let name = text(&described["name"]);
         let (namespace, verb) = name.split_once('.').unwrap_or((name, name));
-        let fields = &described["fields"]["schema"];
+        let fields = described.pointer("/fields/schema").unwrap_or(&Value::Null);
         let body = types.request(fields);
         let patch = text(&fields["$ref"]).ends_with("Patch");
         let mut parameters: Vec<Parameter> = list(&described["arguments"])
@@ -205,7 +204,7 @@ impl<'a> Operation<'a> {
         let described: Vec<&Parameter> = self
             .parameters
             .iter()
-            .filter(|one| !one.doc.is_empty() && !(without_cursor && one.name == "cursor"))
+            .filter(|one| !(one.doc.is_empty() || without_cursor && one.name == "cursor"))
             .collect();
         let _ = write!(out, "        \"\"\"{}", wrapped(doc, 8));
         if !described.is_empty() {
@@ -218,6 +217,21 @@ impl<'a> Operation<'a> {
         }
         out.push_str("\"\"\"\n");
         out
+    }
+}
+
+/// A namespace, and its class.
+struct Space<'a> {
+    name: &'a str,
+    class: String,
+}
+
+impl<'a> Space<'a> {
+    /// A class that a reply has already is named otherwise.
+    fn new(name: &'a str, types: &Types<'_>) -> Self {
+        let class = camel(name);
+        let taken = types.classes().any(|(_, taken)| taken == class);
+        Space { name, class: if taken { format!("{class}Namespace") } else { class } }
     }
 }
 
@@ -235,22 +249,22 @@ const WITH_STREAMS: [&str; 2] = ["contacts", "calls"];
 
 fn class<'a>(
     out: &mut String,
-    namespace: &str,
+    space: &Space<'_>,
     operations: impl Iterator<Item = &'a Operation<'a>>,
     is_async: bool,
 ) {
-    let name = camel(namespace);
+    let Space { name: namespace, class: name } = space;
     let (prefix, def, wait) =
         if is_async { ("Async", "async def", "await ") } else { ("", "def", "") };
     let call = if is_async { "_start" } else { "_call" };
-    let base = if WITH_STREAMS.contains(&namespace) {
+    let base = if WITH_STREAMS.contains(namespace) {
         format!("{prefix}{name}Base")
     } else {
         format!("{prefix}Namespace")
     };
     let _ = write!(out, "\n\nclass {prefix}{name}({base}):\n");
     let words = namespace.replace('_', " ");
-    let _ = write!(out, "    \"\"\"The operations on {words}.\"\"\"\n");
+    let _ = writeln!(out, "    \"\"\"The operations on {words}.\"\"\"");
     for operation in operations {
         let (signature, reply) = (operation.signature(false), &operation.reply);
         let verb = attribute(operation.verb);
@@ -279,19 +293,18 @@ fn class<'a>(
 }
 
 /// What a session and a Crm have their namespaces from.
-fn owners(out: &mut String, suffix: &str, namespaces: &[&str]) {
+fn owners(out: &mut String, suffix: &str, namespaces: &[&Space<'_>]) {
     for prefix in ["", "Async"] {
         let _ = write!(out, "\n\nclass {prefix}{suffix}Namespaces:\n");
-        let _ = write!(out, "    \"\"\"The namespaces of {prefix}{suffix}.\"\"\"\n");
-        for namespace in namespaces {
-            let _ = write!(out, "\n    {namespace}: {prefix}{}\n", camel(namespace));
-            let article = namespace.replace('_', " ");
-            let _ = writeln!(out, "    \"\"\"The operations on {article}.\"\"\"");
+        let _ = writeln!(out, "    \"\"\"The namespaces of {prefix}{suffix}.\"\"\"");
+        for Space { name, class } in namespaces {
+            let _ = write!(out, "\n    {name}: {prefix}{class}\n");
+            let words = name.replace('_', " ");
+            let _ = writeln!(out, "    \"\"\"The operations on {words}.\"\"\"");
         }
         let _ = write!(out, "\n    def _put_namespaces(self, native: Any) -> None:\n");
-        for namespace in namespaces {
-            let _ =
-                writeln!(out, "        self.{namespace} = {prefix}{}(native)", camel(namespace));
+        for Space { name, class } in namespaces {
+            let _ = writeln!(out, "        self.{name} = {prefix}{class}(native)");
         }
     }
 }

@@ -13,7 +13,9 @@ use crate::errors;
 const DEEPEST: usize = 32;
 
 /// A value that is none of JSON, and where it stands.
-pub(crate) struct Refused {
+pub(crate) struct Refused(Box<Reason>);
+
+struct Reason {
     path: String,
     code: &'static str,
     message: String,
@@ -22,26 +24,34 @@ pub(crate) struct Refused {
 
 impl Refused {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Refused { path: String::new(), code, message: message.into(), cause: None }
+        let message = message.into();
+        Refused(Box::new(Reason { path: String::new(), code, message, cause: None }))
+    }
+
+    fn by(mut self, cause: PyErr) -> Self {
+        self.0.cause = Some(cause);
+        self
     }
 
     fn within(mut self, place: &str) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{place}{dot}{}", self.path);
+        let path = &self.0.path;
+        let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+        self.0.path = format!("{place}{dot}{path}");
         self
     }
 
     pub(crate) fn raised(self, py: Python<'_>, operation: &'static str) -> PyErr {
-        let error: Error = errors::refused(&self.path, self.code, self.message);
+        let Reason { path, code, message, cause } = *self.0;
+        let error: Error = errors::refused(&path, code, message);
         let raised = errors::raised(py, &error.in_operation(operation));
-        raised.set_cause(py, self.cause);
+        raised.set_cause(py, cause);
         raised
     }
 }
 
 impl From<PyErr> for Refused {
     fn from(error: PyErr) -> Self {
-        Refused { cause: Some(error), ..Refused::new("invalid_value", "the value cannot be read") }
+        Refused::new("invalid_value", "the value cannot be read").by(error)
     }
 }
 
@@ -155,9 +165,9 @@ fn rare(value: &Bound<'_, PyAny>, depth: usize) -> Read<Value> {
 fn text(value: &Bound<'_, PyAny>) -> Read<String> {
     let text =
         value.cast::<PyString>().map_err(|_| Refused::new("invalid_type", "names are text"))?;
-    text.to_str().map(str::to_owned).map_err(|error| Refused {
-        cause: Some(error),
-        ..Refused::new("invalid_text", "the text is no Unicode: it has half of a surrogate pair")
+    text.to_str().map(str::to_owned).map_err(|error| {
+        let message = "the text is no Unicode: it has half of a surrogate pair";
+        Refused::new("invalid_text", message).by(error)
     })
 }
 

@@ -3,7 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use crm_core::{Error, ErrorKind, Result};
 use futures::FutureExt;
@@ -94,12 +96,9 @@ pub(crate) fn wait<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> PyResult<T> {
     let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
-    let first = py
-        .detach(|| on_this_thread(handle, async { tokio::time::timeout(ALONE, &mut work).await }));
-    let done = match first {
-        Ok(Ok(done)) => done,
-        Err(panic) => Err(panic),
-        Ok(Err(_)) => {
+    let done = match py.detach(|| on_this_thread(handle, &mut work)) {
+        Some(done) => done,
+        None => {
             let (sender, receiver) = sync_channel(1);
             let receiver = Mutex::new(receiver);
             handle.spawn(async move { sender.send(work.await) });
@@ -119,17 +118,36 @@ pub(crate) fn wait<T: Send + 'static>(
     done.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(|error| errors::raised(py, &error))
 }
 
-/// Runs `work` here, also where a port that the host wrote calls back from within the runtime.
-fn on_this_thread<F: Future>(
-    handle: &Handle,
-    work: F,
-) -> std::result::Result<F::Output, Box<dyn std::any::Any + Send>> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| {
-        if Handle::try_current().is_ok() {
-            return tokio::task::block_in_place(|| handle.block_on(work));
-        }
-        handle.block_on(work)
-    }))
+/// Runs `work` here for a while. Parks with a waker of its own and no timer of the runtime's, which is gone
+/// when the interpreter ends; nor does it mind to be called back from within the runtime.
+#[allow(clippy::disallowed_methods, reason = "how long a thread parks is no time of the domain's")]
+fn on_this_thread<F: Future + Unpin>(handle: &Handle, work: &mut F) -> Option<F::Output> {
+    thread_local! {
+        static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
+    }
+    let within = Handle::try_current().is_ok();
+    let _entered = (!within).then(|| handle.enter());
+    let mut run = || {
+        let begun = Instant::now();
+        WAKER.with(|waker| {
+            loop {
+                if let Poll::Ready(done) = work.poll_unpin(&mut Context::from_waker(waker)) {
+                    return Some(done);
+                }
+                let left = ALONE.checked_sub(begun.elapsed())?;
+                thread::park_timeout(left);
+            }
+        })
+    };
+    if within { tokio::task::block_in_place(run) } else { run() }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
@@ -171,11 +189,16 @@ impl End {
     }
 }
 
+/// A future of asyncio's, and what it comes to.
+type Done = (Py<PyAny>, Result<Made>);
+
 /// What is done and not yet told to a loop: many results are told by one call.
 #[derive(Clone)]
 struct Inbox {
     of: Arc<Py<PyAny>>,
-    done: Arc<Mutex<Vec<(Py<PyAny>, Result<Made>)>>>,
+    done: Arc<Mutex<Vec<Done>>>,
+    /// A thread that is missing in a child may hold the lock there.
+    generation: u64,
 }
 
 thread_local! {
@@ -189,11 +212,13 @@ impl Inbox {
         let running = RUNNING.import(py, "asyncio", "get_running_loop")?.call0()?;
         INBOX.with_borrow_mut(|inbox| {
             if let Some(inbox) = inbox
+                && inbox.generation == generation()
                 && inbox.of.bind(py).is(&running)
             {
                 return Ok(inbox.clone());
             }
-            let new = Inbox { of: Arc::new(running.unbind()), done: Arc::default() };
+            let of = Arc::new(running.unbind());
+            let new = Inbox { of, done: Arc::default(), generation: generation() };
             *inbox = Some(new.clone());
             Ok(new)
         })
@@ -218,7 +243,7 @@ impl Inbox {
         }
     }
 
-    fn take(&self) -> Vec<(Py<PyAny>, Result<Made>)> {
+    fn take(&self) -> Vec<Done> {
         std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

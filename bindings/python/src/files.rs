@@ -55,7 +55,9 @@ pub(crate) struct Import(Guarded<Arc<Importing>>);
 
 /// A file that is read piece by piece.
 #[pyclass(frozen)]
-pub(crate) struct Pieces(Guarded<Arc<Mutex<mpsc::Receiver<Result<Vec<u8>>>>>>);
+pub(crate) struct Pieces(Guarded<Arc<Mutex<Receiver>>>);
+
+type Receiver = mpsc::Receiver<Result<Vec<u8>>>;
 
 /// A recording that can be heard.
 #[pyclass(frozen)]

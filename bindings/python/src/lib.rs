@@ -15,11 +15,25 @@ mod reply;
 mod shape;
 mod waiting;
 
-use pyo3::prelude::*;
+use pyo3::pymodule;
 
 /// What `crm_core` is made of; its face is in Python.
 #[pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
+    /// One interpreter for a process: another one would meet objects of the first.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        static OWNER: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+        let own = module.py().import("sys")?.getattr("modules")?.as_ptr() as usize;
+        if *OWNER.get_or_init(|| own) == own {
+            return Ok(());
+        }
+        let message = "crm_core works in one interpreter of a process and refuses subinterpreters";
+        Err(pyo3::exceptions::PyImportError::new_err(message))
+    }
+
     #[pymodule_export]
     use crate::bridge::{forked, shut_down};
     #[pymodule_export]
@@ -41,5 +55,5 @@ mod _native {
 
     #[cfg(any(debug_assertions, feature = "testing"))]
     #[pymodule_export]
-    use crate::operation::{panic_now, sleep_now};
+    use crate::operation::{panic_now, read_in_rust, sleep_now};
 }

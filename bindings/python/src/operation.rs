@@ -113,3 +113,28 @@ pub(crate) fn sleep_now(py: Python<'_>, seconds: f64) -> PyResult<crate::waiting
         Ok(py.None().into_bound(py))
     }))
 }
+
+/// How long the same takes in Rust: the seconds that `times` readings of a contact take there.
+#[cfg(any(debug_assertions, feature = "testing"))]
+#[pyfunction]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+pub(crate) fn read_in_rust(
+    py: Python<'_>,
+    of: &crate::crm::Session,
+    id: &str,
+    times: u32,
+) -> PyResult<f64> {
+    let session = of.core(py)?;
+    let id: crm_core::ContactId = id.parse().map_err(|error| errors::raised(py, &error))?;
+    let handle = of.handle().clone();
+    py.detach(|| {
+        handle.block_on(async {
+            let begun = std::time::Instant::now();
+            for _ in 0..times {
+                session.contacts().get(id).await?;
+            }
+            Ok(begun.elapsed().as_secs_f64())
+        })
+    })
+    .map_err(|error: Error| errors::raised(py, &error))
+}

@@ -36,8 +36,8 @@ impl<'a> Types<'a> {
 
     /// What a page holds.
     pub(super) fn item_of(&self, reply: &Value) -> Option<String> {
-        let items = &self.replies.get(referred(reply))?["properties"]["items"]["items"];
-        (!items.is_null()).then(|| self.output(items))
+        let items = self.replies.get(referred(reply))?.pointer("/properties/items/items")?;
+        Some(self.output(items))
     }
 
     pub(super) fn output(&self, schema: &Value) -> String {
@@ -190,14 +190,12 @@ impl<'a> Types<'a> {
         };
         let doc = wrapped(&plain(text(&schema["description"])), 4);
         let _ = write!(out, "\n\nclass {class}({base}):\n    \"\"\"{doc}\"\"\"\n\n");
-        let names: Vec<String> = properties.iter().map(|(name, _)| attribute(name)).collect();
-        let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-        let _ = write!(out, "    __match_args__ = ({},)\n", quoted.join(", "));
-        for ((_, schema), attribute) in properties.iter().zip(&names) {
+        for (name, schema) in &properties {
+            let attribute = attribute(name);
             let _ = writeln!(out, "    {attribute}: {}", self.output(schema));
             let doc = sentences(schema);
             if !doc.is_empty() {
-                let _ = write!(out, "    \"\"\"{}\"\"\"\n", wrapped(&doc, 4));
+                let _ = writeln!(out, "    \"\"\"{}\"\"\"", wrapped(&doc, 4));
             }
         }
     }
@@ -236,7 +234,7 @@ impl<'a> Types<'a> {
         };
         let (total, keys) = if free.is_empty() { ("", needed) } else { (", total=False", free) };
         let _ = write!(out, "\n\nclass {class}({base}{total}):\n    \"\"\"{doc}\"\"\"\n\n");
-        self.keys(out, &keys, total != "");
+        self.keys(out, &keys, !total.is_empty());
     }
 
     fn keys(&self, out: &mut String, keys: &[(&str, &Value)], or_none: bool) {

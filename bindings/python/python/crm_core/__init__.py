@@ -34,7 +34,10 @@ from ._unset import Unset as Unset
 
 
 def log_to_python(level: int = _logging.INFO) -> None:
-    """Lines of the CRM's log go to `logging.getLogger("crm_core")` from now on, those of `level` and above."""
+    """Lines of the CRM's log go to `logging.getLogger("crm_core")` from now on, those of `level` and above.
+
+    A thread hands them on, so that no call waits for a handler; in a child after a fork, ask for it again.
+    """
     _native.log_to_python(level)
 
 

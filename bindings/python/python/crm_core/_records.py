@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from . import _native
 
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_: Any) -> Any:
+        """Tells type checkers alone that records are frozen."""
+        return lambda kind: kind
+
+
 T = TypeVar("T")
 
 
+@dataclass_transform(frozen_default=True)
 class Record(_native.Record):
     """A reply of the CRM. Frozen: what changes is changed by a call, which gives a new one."""
 

@@ -112,7 +112,6 @@ class Contact(Record):
     one, so one that exists is valid: it has a name, an e-mail or a phone, and every value keeps
     its rule. Changing a copy in memory changes nothing in the store."""
 
-    __match_args__ = ("id", "first_name", "last_name", "display_name", "company", "company_id", "title", "emails", "phones", "addresses", "tags", "custom", "owner_id", "source", "created_at", "updated_at", "deleted_at", "version",)
     id: UUID
     """Identifies the contact within its tenant."""
     first_name: str | None
@@ -154,7 +153,6 @@ class Contact(Record):
 class ContactEmail(Record):
     """An e-mail address of a contact."""
 
-    __match_args__ = ("address", "label",)
     address: str
     """The address, as typed."""
     label: str | None
@@ -164,7 +162,6 @@ class ContactEmail(Record):
 class ContactPhone(Record):
     """A phone number of a contact."""
 
-    __match_args__ = ("number", "raw", "label",)
     number: str | None
     """The number in E.164; None flags text that is no number, which is kept in `raw`."""
     raw: str
@@ -176,7 +173,6 @@ class ContactPhone(Record):
 class PostalAddress(Record):
     """A postal address."""
 
-    __match_args__ = ("street", "city", "region", "postal_code", "country", "label",)
     street: str | None
     """Street and house number; further lines after a line break."""
     city: str | None
@@ -194,7 +190,6 @@ class PostalAddress(Record):
 class Upserted(Record):
     """What create or update did."""
 
-    __match_args__ = ("created", "contact",)
     created: bool
     """Whether the contact is new."""
     contact: Contact
@@ -204,7 +199,6 @@ class Upserted(Record):
 class ContactPage(Page["Contact"]):
     """A page of contacts."""
 
-    __match_args__ = ("items", "next_cursor", "total",)
     items: tuple[Contact, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -216,7 +210,6 @@ class ContactPage(Page["Contact"]):
 class SearchHitPage(Page["SearchHit"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[SearchHit, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -226,7 +219,6 @@ class SearchHitPage(Page["SearchHit"]):
 class SearchHit(Record):
     """A contact that a search found."""
 
-    __match_args__ = ("contact", "score",)
     contact: Contact
     """The contact."""
     score: float
@@ -236,7 +228,6 @@ class SearchHit(Record):
 class ActivityPage(Page["Activity"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[Activity, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -246,7 +237,6 @@ class ActivityPage(Page["Activity"]):
 class Activity(Record):
     """One entry of a timeline. `data` has the shape of its `kind`."""
 
-    __match_args__ = ("id", "contact_id", "kind", "occurred_at", "user_id", "subject", "body", "data", "created_at",)
     id: UUID
     contact_id: UUID
     kind: ActivityKind
@@ -261,7 +251,6 @@ class Activity(Record):
 class Consent(Record):
     """What a contact said, once. Nothing is changed afterwards: the latest of a purpose holds."""
 
-    __match_args__ = ("id", "contact_id", "purpose", "granted", "source", "user_id", "at",)
     id: UUID
     """Identifies the consent within its tenant."""
     contact_id: UUID
@@ -281,7 +270,6 @@ class Consent(Record):
 class Company(Record):
     """An organisation that contacts work for."""
 
-    __match_args__ = ("id", "name", "domain", "created_at", "updated_at", "version",)
     id: UUID
     """Identifies the company within its tenant."""
     name: str
@@ -299,7 +287,6 @@ class Company(Record):
 class CompanyPage(Page["Company"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[Company, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -309,7 +296,6 @@ class CompanyPage(Page["Company"]):
 class Stats(Record):
     """How many activities there were."""
 
-    __match_args__ = ("groups", "total",)
     groups: tuple[StatsGroup, ...]
     """The groups in the order of their keys."""
     total: int
@@ -319,7 +305,6 @@ class Stats(Record):
 class StatsGroup(Record):
     """One group of the statistics."""
 
-    __match_args__ = ("key", "count",)
     key: str
     """What the group's activities have in common."""
     count: int
@@ -329,7 +314,6 @@ class StatsGroup(Record):
 class Call(Record):
     """A call as front doors show it."""
 
-    __match_args__ = ("id", "contact_id", "user_id", "direction", "from_", "to", "status", "placement", "disposition", "provider", "provider_call_id", "started_at", "answered_at", "ended_at", "duration_seconds", "answered_by", "price", "failure", "recording_consent", "has_recording", "recording_expires_at", "note", "activity_id", "created_at", "updated_at", "version",)
     id: UUID
     """Identifies the call within its tenant."""
     contact_id: UUID | None
@@ -398,7 +382,6 @@ class Price(Record):
     """What a call costs, as the carrier says: an amount in its own notation, e.g. `-0.0140`, and
     a currency (ISO 4217)."""
 
-    __match_args__ = ("amount", "currency",)
     amount: str
     """The amount."""
     currency: str
@@ -408,7 +391,6 @@ class Price(Record):
 class CallFailure(Record):
     """Why a call failed."""
 
-    __match_args__ = ("code", "message",)
     code: str
     """A stable word of ours, or the carrier's number."""
     message: str
@@ -418,7 +400,6 @@ class CallFailure(Record):
 class ConsentSnapshot(Record):
     """Whether the contact had agreed to be recorded when the call was made."""
 
-    __match_args__ = ("granted", "consent_id", "at",)
     granted: bool | None
     """The answer; None where the contact was never asked."""
     consent_id: UUID | None
@@ -430,7 +411,6 @@ class ConsentSnapshot(Record):
 class CallPage(Page["Call"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[Call, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -440,7 +420,6 @@ class CallPage(Page["Call"]):
 class TelephonyAccount(Record):
     """An account as front doors show it: without its secrets."""
 
-    __match_args__ = ("id", "provider", "name", "numbers", "connect_to", "greeting", "options", "active", "created_at", "updated_at", "version",)
     id: UUID
     """Identifies the account within its tenant."""
     provider: str
@@ -468,7 +447,6 @@ class TelephonyAccount(Record):
 class NotificationPage(Page["Notification"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[Notification, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -478,7 +456,6 @@ class NotificationPage(Page["Notification"]):
 class Notification(Record):
     """Something that one person is told."""
 
-    __match_args__ = ("id", "user_id", "kind", "title", "body", "data", "count", "created_at", "delivered_at", "read_at", "version",)
     id: UUID
     """Identifies it."""
     user_id: UUID
@@ -507,7 +484,6 @@ class Notification(Record):
 class Marked(Record):
     """How many notifications were marked."""
 
-    __match_args__ = ("read",)
     read: int
     """Those that were not read before."""
 
@@ -515,7 +491,6 @@ class Marked(Record):
 class NotificationPreferences(Record):
     """What one person wants to hear of, and when."""
 
-    __match_args__ = ("user_id", "channels", "quiet_hours", "version",)
     user_id: UUID
     """The person."""
     channels: dict[str, dict[str, bool]]
@@ -530,7 +505,6 @@ class NotificationPreferences(Record):
 class QuietHours(Record):
     """Hours of each day in which channels outside of the program wait."""
 
-    __match_args__ = ("from_", "to", "zone",)
     from_: str
     """Their beginning, `HH:MM`."""
     to: str
@@ -542,7 +516,6 @@ class QuietHours(Record):
 class Told(Record):
     """How many people were told."""
 
-    __match_args__ = ("recipients",)
     recipients: int
     """Those who want to be told such things, by any way."""
 
@@ -550,7 +523,6 @@ class Told(Record):
 class Present(Record):
     """Somebody who is connected."""
 
-    __match_args__ = ("user_id", "connections",)
     user_id: UUID
     """Who."""
     connections: int
@@ -560,7 +532,6 @@ class Present(Record):
 class CreatedUser(Record):
     """A user with the invitation that lets them in, which is not shown again."""
 
-    __match_args__ = ("id", "email", "full_name", "role", "status", "session_epoch", "created_at", "updated_at", "version", "invitation",)
     id: UUID
     """Identifies the user within its tenant."""
     email: str
@@ -586,7 +557,6 @@ class CreatedUser(Record):
 class User(Record):
     """A person who works in one tenant."""
 
-    __match_args__ = ("id", "email", "full_name", "role", "status", "session_epoch", "created_at", "updated_at", "version",)
     id: UUID
     """Identifies the user within its tenant."""
     email: str
@@ -610,7 +580,6 @@ class User(Record):
 class UserPage(Page["User"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[User, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -620,7 +589,6 @@ class UserPage(Page["User"]):
 class Me(Record):
     """Who is signed in, and what they may do."""
 
-    __match_args__ = ("user", "tenant", "role", "permissions", "session", "second_factor", "recovery_codes_left",)
     user: User | None
     """The user; None for an API key."""
     tenant: Tenant
@@ -640,7 +608,6 @@ class Me(Record):
 class Tenant(Record):
     """An organisation that uses the CRM. Nothing of one tenant is ever seen by another."""
 
-    __match_args__ = ("id", "name", "slug", "default_region", "join_domains", "join_role", "dispositions", "recording_days", "created_at", "version",)
     id: UUID
     """Identifies the tenant."""
     name: str
@@ -667,7 +634,6 @@ class Tenant(Record):
 class SignInInfo(Record):
     """A sign-in as its owner sees it."""
 
-    __match_args__ = ("id", "method", "created_at", "refreshed_at", "expires_at", "user_agent", "address", "current",)
     id: UUID
     """Identifies it."""
     method: SignInMethod
@@ -689,7 +655,6 @@ class SignInInfo(Record):
 class NewTotp(Record):
     """A generator of one-time codes that is to be set up."""
 
-    __match_args__ = ("secret", "uri",)
     secret: str
     """The shared secret in base32, to be typed."""
     uri: str
@@ -699,7 +664,6 @@ class NewTotp(Record):
 class RecoveryCodes(Record):
     """The codes that stand in for a lost generator, each once. They are not shown again."""
 
-    __match_args__ = ("recovery_codes",)
     recovery_codes: tuple[str, ...]
     """Ten codes of 128 random bits."""
 
@@ -707,7 +671,6 @@ class RecoveryCodes(Record):
 class CreatedApiKey(Record):
     """A new API key with its secret, which is not shown again."""
 
-    __match_args__ = ("id", "name", "role", "scopes", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at", "version", "secret",)
     id: UUID
     """Identifies the key."""
     name: str
@@ -735,7 +698,6 @@ class CreatedApiKey(Record):
 class ApiKeyInfoPage(Page["ApiKeyInfo"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[ApiKeyInfo, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -745,7 +707,6 @@ class ApiKeyInfoPage(Page["ApiKeyInfo"]):
 class ApiKeyInfo(Record):
     """An API key as people see it: all but the secret."""
 
-    __match_args__ = ("id", "name", "role", "scopes", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at", "version",)
     id: UUID
     """Identifies the key."""
     name: str
@@ -771,7 +732,6 @@ class ApiKeyInfo(Record):
 class JobPage(Page["Job"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[Job, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -781,7 +741,6 @@ class JobPage(Page["Job"]):
 class Job(Record):
     """Work that is to be done after a commit, and was written in it."""
 
-    __match_args__ = ("id", "kind", "payload", "state", "priority", "run_at", "attempts", "max_attempts", "unique_key", "failure", "request_id", "created_at",)
     id: UUID
     """Identifies the job within its tenant."""
     kind: str
@@ -811,7 +770,6 @@ class Job(Record):
 class AuditEntryPage(Page["AuditEntry"]):
     """One page of a list."""
 
-    __match_args__ = ("items", "next_cursor",)
     items: tuple[AuditEntry, ...]
     """The items, in the order of the list."""
     next_cursor: str | None
@@ -822,7 +780,6 @@ class AuditEntry(Record):
     """One action on one record. It names the fields that changed, never their values: personal
     data must not outlive its erasure here."""
 
-    __match_args__ = ("id", "at", "actor", "action", "resource", "request_id", "fields",)
     id: UUID
     """Identifies the entry; ids grow with time."""
     at: datetime
@@ -842,7 +799,6 @@ class AuditEntry(Record):
 class EntityRef(Record):
     """One record, by kind and id. In text `contact:<id>`."""
 
-    __match_args__ = ("kind", "id",)
     kind: EntityKind
     """The kind of record."""
     id: UUID
@@ -852,7 +808,6 @@ class EntityRef(Record):
 class CreatedTenant(Record):
     """A tenant that was made, and its owner."""
 
-    __match_args__ = ("tenant", "owner",)
     tenant: Tenant
     """The tenant."""
     owner: User
@@ -862,7 +817,6 @@ class CreatedTenant(Record):
 class Registered(Record):
     """A new tenant whose owner has come in."""
 
-    __match_args__ = ("tenant", "user", "access_token", "refresh_token", "token_type", "expires_in",)
     tenant: Tenant
     """The tenant."""
     user: User
@@ -880,7 +834,6 @@ class Registered(Record):
 class SignedIn(Record):
     """A user who has come in."""
 
-    __match_args__ = ("access_token", "refresh_token", "token_type", "expires_in", "user",)
     access_token: str
     """Opens everything that the user may do, for a few minutes."""
     refresh_token: str
@@ -896,7 +849,6 @@ class SignedIn(Record):
 class Tokens(Record):
     """What somebody who is signed in works with."""
 
-    __match_args__ = ("access_token", "refresh_token", "token_type", "expires_in",)
     access_token: str
     """Opens everything that the user may do, for a few minutes."""
     refresh_token: str
@@ -910,7 +862,6 @@ class Tokens(Record):
 class FollowedEvent(Record):
     """Something that happened, and its place in the log."""
 
-    __match_args__ = ("position", "id", "name", "occurred_at", "actor", "request_id", "subject", "data",)
     position: str
     """The place, 16 hexadecimal digits: to follow on after it."""
     id: UUID
@@ -932,7 +883,6 @@ class FollowedEvent(Record):
 class ImportReport(Record):
     """What became of the rows: `created + updated + skipped + failed` is their number."""
 
-    __match_args__ = ("created", "updated", "skipped", "failed", "errors", "errors_omitted", "warnings",)
     created: int
     """Rows that made a contact."""
     updated: int
@@ -953,7 +903,6 @@ class ImportReport(Record):
 class RowError(Record):
     """A refused value of a row."""
 
-    __match_args__ = ("row", "field", "code", "message",)
     row: int
     """The row as a spreadsheet numbers it, with the header in row 1; the card's number; the
     line."""
@@ -3964,7 +3913,7 @@ class AsyncApiKeys(AsyncNamespace):
         await self._start(_API_KEYS_REVOKE, {"id": id})
 
 
-class Tenant(Namespace):
+class TenantNamespace(Namespace):
     """The operations on tenant."""
 
     def get(self) -> Tenant:
@@ -4011,7 +3960,7 @@ class Tenant(Namespace):
         return reply
 
 
-class AsyncTenant(AsyncNamespace):
+class AsyncTenantNamespace(AsyncNamespace):
     """The operations on tenant."""
 
     async def get(self) -> Tenant:
@@ -4644,7 +4593,7 @@ class SessionNamespaces:
     api_keys: ApiKeys
     """The operations on api keys."""
 
-    tenant: Tenant
+    tenant: TenantNamespace
     """The operations on tenant."""
 
     jobs: Jobs
@@ -4663,7 +4612,7 @@ class SessionNamespaces:
         self.users = Users(native)
         self.account = Account(native)
         self.api_keys = ApiKeys(native)
-        self.tenant = Tenant(native)
+        self.tenant = TenantNamespace(native)
         self.jobs = Jobs(native)
         self.audit = Audit(native)
 
@@ -4698,7 +4647,7 @@ class AsyncSessionNamespaces:
     api_keys: AsyncApiKeys
     """The operations on api keys."""
 
-    tenant: AsyncTenant
+    tenant: AsyncTenantNamespace
     """The operations on tenant."""
 
     jobs: AsyncJobs
@@ -4717,7 +4666,7 @@ class AsyncSessionNamespaces:
         self.users = AsyncUsers(native)
         self.account = AsyncAccount(native)
         self.api_keys = AsyncApiKeys(native)
-        self.tenant = AsyncTenant(native)
+        self.tenant = AsyncTenantNamespace(native)
         self.jobs = AsyncJobs(native)
         self.audit = AsyncAudit(native)
 
