@@ -9,17 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use axum::body::{Body, Bytes, HttpBody as _};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse as _;
 use crm_core::{Error, ErrorKind};
 use crm_embed::{Mounting, Opened};
-use crm_http::Problem;
 use crm_http::mount::Opened as Opening;
+use crm_http::status_of;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, stream};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 pub(crate) use self::bodies::{Incoming, Outgoing};
@@ -179,12 +180,26 @@ impl Mount {
 }
 
 fn malformed() -> Response<Body> {
-    let error = Error::new(ErrorKind::Malformed, "the head of the request cannot be read");
-    Problem::from(error).into_response()
+    refusal(&Error::new(ErrorKind::Malformed, "the head of the request cannot be read"))
 }
 
 fn closed() -> Response<Body> {
-    Problem::from(Error::new(ErrorKind::Unavailable, "the CRM is closed")).into_response()
+    refusal(&Error::new(ErrorKind::Unavailable, "the CRM is closed"))
+}
+
+/// A problem document (RFC 9457) for what does not reach the routes.
+fn refusal(error: &Error) -> Response<Body> {
+    let status = status_of(error.kind());
+    let problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": error.message(),
+        "code": error.code(),
+        "errors": [],
+    });
+    let kind = [(CONTENT_TYPE, "application/problem+json")];
+    (status, kind, problem.to_string()).into_response()
 }
 
 /// A reply: its head, what of its body was there, and the rest.
