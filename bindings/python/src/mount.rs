@@ -35,7 +35,8 @@ use crate::guard::Guarded;
 /// Bytes of a reply that is handed over at once, if they are there, and of a piece of a longer one.
 const PIECE: usize = 64 * 1024;
 /// Of a connection, which the host's server speaks for.
-const OF_CONNECTIONS: [&str; 4] = ["connection", "keep-alive", "transfer-encoding", "upgrade"];
+const OF_CONNECTIONS: [&str; 5] =
+    ["connection", "date", "keep-alive", "transfer-encoding", "upgrade"];
 
 /// The routes of a CRM, from when they are made until they or the CRM are closed.
 #[pyclass(frozen)]

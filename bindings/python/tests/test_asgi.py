@@ -280,9 +280,10 @@ def test_a_websocket_is_served_by_uvicorn(
     with served(crm.asgi(), ws=ws) as address:
         url, headers = f"ws://{address}/crm/ws", {"authorization": f"Bearer {bearer}"}
         with connect(url, additional_headers=headers) as following:
-            following.send(json.dumps({"type": "subscribe", "topics": ["tenant"]}))
-            while "subscribed" not in str(following.recv(SOON)):
-                pass
+            position = json.loads(following.recv(SOON))["position"]
+            following.send(
+                json.dumps({"type": "subscribe", "topics": ["tenant"], "after": position})
+            )
             session.contacts.create(first_name="Ada")
             while "contact.created" not in str(following.recv(SOON)):
                 pass
