@@ -102,6 +102,8 @@ pub struct Opened {
     pub crm: Crm,
     /// What it needs beside the store, for questions of its health.
     pub dependencies: Vec<Dependency>,
+    /// The URL under which the outside sees the host, where that was said.
+    pub public_url: Option<String>,
 }
 
 /// The place of a database.
@@ -179,7 +181,7 @@ impl Opening {
                 async move { redis.check().await }
             }));
         }
-        Ok(Opened { crm: equip(builder).build()?, dependencies })
+        Ok(Opened { crm: equip(builder).build()?, dependencies, public_url: self.public_url })
     }
 
     fn place(&self) -> Result<Place<'_>> {

@@ -25,7 +25,7 @@ const BY_HOST: &str = "the host asked by a binding";
 
 /// A CRM that is open.
 #[pyclass(frozen)]
-pub(crate) struct Crm(Mutex<Option<Guarded<Opened>>>, Handle);
+pub(crate) struct Crm(Mutex<Option<Guarded<Opened>>>, Handle, watch::Sender<bool>);
 
 /// Opens a CRM: `options` are those of `crm_embed::Opening`.
 #[pyfunction]
@@ -44,19 +44,38 @@ pub(crate) fn open(options: &Bound<'_, PyDict>) -> PyResult<Waiting> {
     };
     Ok(Waiting::on(&handle, work, move |py, opened| {
         let guarded = Guarded::new(opened, within.clone());
-        Ok(Bound::new(py, Crm(Mutex::new(Some(guarded)), within))?.into_any())
+        Ok(Bound::new(py, Crm(Mutex::new(Some(guarded)), within, watch::Sender::new(false)))?
+            .into_any())
     }))
 }
 
 impl Crm {
     /// The core's own, which is cheap to clone.
     fn core(&self, py: Python<'_>) -> PyResult<crm_core::Crm> {
+        self.look(py, |opened| Ok(opened.crm.clone()))
+    }
+
+    /// What `look` sees in it, where it is open.
+    pub(crate) fn look<T>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&Opened) -> Result<T>,
+    ) -> PyResult<T> {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let core = match &*open {
-            Some(opened) => opened.get().map(|opened| opened.crm.clone()),
+        let seen = match &*open {
+            Some(opened) => opened.get().and_then(look),
             None => Err(Error::new(ErrorKind::Conflict, "the Crm is closed")),
         };
-        core.map_err(|error| errors::raised(py, &error))
+        seen.map_err(|error| errors::raised(py, &error))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.1
+    }
+
+    /// Becomes true when it is closed.
+    pub(crate) fn closed(&self) -> watch::Receiver<bool> {
+        self.2.subscribe()
     }
 
     fn session_by(
@@ -147,6 +166,7 @@ impl Crm {
     /// Closes it; sessions that are open can be used until they are dropped.
     fn close(&self, py: Python<'_>) {
         let opened = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.2.send_replace(true);
         py.detach(|| drop(opened));
     }
 

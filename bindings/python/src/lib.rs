@@ -8,6 +8,7 @@ mod events;
 mod files;
 mod guard;
 mod logging;
+mod mount;
 mod operation;
 mod record;
 mod reply;
@@ -43,6 +44,8 @@ mod _native {
     use crate::files::{Import, Pieces, RecordingFile, export_to, import_from, recording};
     #[pymodule_export]
     use crate::logging::log_to_python;
+    #[pymodule_export]
+    use crate::mount::{Incoming, Mount, Outgoing, Socket, mount};
     #[pymodule_export]
     use crate::operation::{Operation, idle, operation};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn what_happened_is_logged_and_listed() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let contact = acme.contact("ada").await.id;
     let call = json!({
@@ -51,7 +51,7 @@ async fn what_happened_is_logged_and_listed() {
 
 #[tokio::test]
 async fn what_people_cannot_log_is_refused() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let contact = acme.contact("ada").await.id;
     for (field, wrong) in [

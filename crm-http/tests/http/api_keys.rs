@@ -6,7 +6,7 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let new = json!({ "name": "export", "role": "agent", "scopes": ["contacts:read"] });
     let headers = [("idempotency-key", "one")];
@@ -30,7 +30,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
 
 #[tokio::test]
 async fn a_key_that_cannot_be_is_refused() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     for (field, wrong) in [
         ("scopes", json!({ "name": "k", "role": "agent", "scopes": [] })),

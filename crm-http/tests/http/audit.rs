@@ -6,7 +6,7 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn what_was_done_to_a_record_is_listed() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let contact = acme.contact("ada").await.id;
     let headers = [("x-request-id", "the-change")];
@@ -34,7 +34,7 @@ async fn what_was_done_to_a_record_is_listed() {
 
 #[tokio::test]
 async fn the_tenant_is_read_and_changed() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let tenant = server.get("/tenant", &acme.owner).await;
     assert_eq!(tenant.is(200)["slug"], "acme");

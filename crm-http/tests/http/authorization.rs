@@ -28,7 +28,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let server = Server::new();
+        let server = Server::new().await;
         let acme = server.acme().await;
         let contact = acme.contact("ada").await.id;
         let deleted = acme.contact("charles").await.id;

@@ -12,7 +12,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A tenant with a line, and a contact who has agreed to be recorded.
 async fn prepared() -> (Server, Acme, String) {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     acme.line().await;
     let ada = json!({ "first_name": "Ada", "phones": [{ "raw": "+1 425 555 0123" }] });

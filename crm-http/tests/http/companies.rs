@@ -6,7 +6,7 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn a_company_is_made_listed_and_changed() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let new = json!({ "name": "Engines Ltd", "domain": "engines.example" });
     let headers = [("idempotency-key", "one")];

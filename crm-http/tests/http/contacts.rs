@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Acme, Server};
 
 async fn started() -> (Server, Acme) {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     (server, acme)
 }

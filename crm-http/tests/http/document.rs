@@ -77,7 +77,7 @@ fn paths_of(router: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_path_is_in_the_document_and_the_reverse() {
-    let server = Server::new();
+    let server = Server::new().await;
     let mut routed = paths_of(&server.router_in_words());
     // The document and the pages that show it, and the streams that no document can describe.
     routed.retain(|path| {
@@ -93,7 +93,7 @@ async fn every_path_is_in_the_document_and_the_reverse() {
 
 #[tokio::test]
 async fn every_method_is_in_the_document_and_the_reverse() {
-    let server = Server::new();
+    let server = Server::new().await;
     let paths: BTreeSet<&str> = operations().iter().map(|operation| operation.path).collect();
     for path in paths {
         let plain = path.replace(['{', '}'], "");
@@ -110,7 +110,7 @@ async fn every_method_is_in_the_document_and_the_reverse() {
 
 #[tokio::test]
 async fn an_unknown_parameter_is_refused_everywhere() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     for operation in operations() {
         // Providers and carriers add parameters of their own.

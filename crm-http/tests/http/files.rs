@@ -16,7 +16,7 @@ async fn import(server: &Server, acme: &Acme, query: &str, media: &str, file: &s
 
 #[tokio::test]
 async fn a_bad_row_loses_no_good_one() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let dry = import(&server, &acme, "dry_run=true", "text/csv; charset=utf-8", CSV).await.is(200);
     let report = import(&server, &acme, "", "text/csv", CSV).await.is(200);
@@ -34,7 +34,7 @@ async fn a_bad_row_loses_no_good_one() {
 
 #[tokio::test]
 async fn the_format_is_the_media_type() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada\r\nEMAIL:ada@example.com\r\nEND:VCARD\r\n";
     let line = "{\"first_name\":\"Grace\"}\n";
@@ -52,7 +52,7 @@ async fn the_format_is_the_media_type() {
 /// Both stores keep what came of an import beside what it made.
 #[tokio::test]
 async fn an_import_with_a_key_is_done_once() {
-    for server in [Server::new(), Server::over_sqlite().await] {
+    for server in [Server::new().await, Server::over_sqlite().await] {
         let acme = server.acme().await;
         let headers = [("content-type", "text/csv"), ("idempotency-key", "one")];
         let pieces = |file: &str| {
@@ -76,7 +76,7 @@ async fn an_import_with_a_key_is_done_once() {
 
 #[tokio::test]
 async fn what_is_exported_can_be_imported() {
-    let server = Server::new();
+    let server = Server::new().await;
     let (acme, other) = (server.tenant("Acme").await, server.tenant("Other").await);
     for number in 0..1200 {
         let name = format!("contact{number}");

@@ -7,7 +7,7 @@ use crate::support::{PASSWORD, Server};
 
 #[tokio::test]
 async fn somebody_registers_and_goes_in_and_out() {
-    let server = Server::new();
+    let server = Server::new().await;
     let new = json!({
         "company_name": "Acme GmbH", "full_name": "Grace Hopper", "email": "grace@example.com",
         "password": PASSWORD,

@@ -17,6 +17,7 @@ mod companies;
 mod contacts;
 mod document;
 mod files;
+mod host;
 mod identity;
 mod support;
 mod tenants;

@@ -21,6 +21,8 @@ use crm_twilio::{Twilio, TwilioOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::host::{self, Host};
+
 pub(crate) const PASSWORD: &str = "seven lanterns by the quay";
 
 pub(crate) const PUBLIC_URL: &str = "https://crm.example";
@@ -30,7 +32,13 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(crm_http::document);
 pub(crate) struct Server {
     pub(crate) crm: Crm,
     pub(crate) clock: TestClock,
-    router: Router,
+    routes: Routes,
+}
+
+/// Where requests go.
+enum Routes {
+    InProcess(Router),
+    Hosted(Box<Host>),
 }
 
 /// A tenant with what is needed to ask for it.
@@ -79,8 +87,11 @@ impl Reply {
 }
 
 impl Server {
-    pub(crate) fn new() -> Self {
-        Server::over(MemoryStore::default())
+    /// In process, or by the host that the environment names.
+    pub(crate) async fn new() -> Self {
+        let Some(command) = host::command() else { return Server::over(MemoryStore::default()) };
+        let (host, crm, clock) = Host::start(&command).await;
+        Server { crm, clock, routes: Routes::Hosted(Box::new(host)) }
     }
 
     pub(crate) async fn over_sqlite() -> Self {
@@ -102,7 +113,7 @@ impl Server {
         config.public_url = Some(PUBLIC_URL.to_owned());
         config.per_caller = None;
         config.per_address = None;
-        Server { crm: crm.clone(), clock, router: router(crm, config) }
+        Server { crm: crm.clone(), clock, routes: Routes::InProcess(router(crm, config)) }
     }
 
     pub(crate) async fn acme(&self) -> Acme {
@@ -191,7 +202,11 @@ impl Server {
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let request = request.body(body).unwrap();
+        let response = match &self.routes {
+            Routes::InProcess(router) => router.clone().oneshot(request).await.unwrap(),
+            Routes::Hosted(host) => host.send(request).await,
+        };
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         let reply = Reply { status: parts.status, headers: parts.headers, bytes };
@@ -200,7 +215,10 @@ impl Server {
     }
 
     pub(crate) fn router_in_words(&self) -> String {
-        format!("{:?}", self.router)
+        match &self.routes {
+            Routes::InProcess(router) => format!("{router:?}"),
+            Routes::Hosted(_) => panic!("the router of a host cannot be read"),
+        }
     }
 }
 

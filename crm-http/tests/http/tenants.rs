@@ -74,7 +74,7 @@ struct Two {
 
 impl Two {
     async fn new() -> Self {
-        let server = Server::new();
+        let server = Server::new().await;
         let own = server.tenant("Own").await;
         let other = server.tenant("Other").await;
         let mut records = records(&other).await;

@@ -8,7 +8,7 @@ use crate::support::{PASSWORD, Server};
 
 #[tokio::test]
 async fn a_user_is_invited_comes_in_and_is_changed() {
-    let server = Server::new();
+    let server = Server::new().await;
     let acme = server.acme().await;
     let new = json!({ "email": "grace@example.com", "role": "agent" });
     let headers = [("idempotency-key", "one")];

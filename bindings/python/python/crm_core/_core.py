@@ -16,6 +16,7 @@ from ._surface import (
     FollowedEvent,
     SessionNamespaces,
 )
+from .asgi import Application
 
 DRAIN = 30.0
 """Seconds that jobs which run have to come to their end when their worker is stopped."""
@@ -232,6 +233,17 @@ class Crm(CrmNamespaces):
         """Begins to run jobs in the background."""
         return Worker(self._native.worker())
 
+    def asgi(self, *, worker: bool = False, **options: Any) -> Application:
+        """Every route of the HTTP API as an ASGI application, e.g. for `app.mount("/crm", crm.asgi())`.
+
+        Args:
+            worker: Whether it also runs jobs, as `start_worker` does.
+            options: `cors_origins`, `body_limit`, `import_limit`, `time_limit_seconds`, `per_caller` and
+                `per_address` (`"600/10s"`, or None for any number of requests), `trusted_proxies`,
+                `proxy_header`, `heartbeat_seconds`, `realtime_connections`.
+        """
+        return Application(_native.mount(self._native, options, worker))
+
     def check(self) -> None:
         """Whether the database answers: an error where it does not."""
         self._native.check().wait()
@@ -285,6 +297,17 @@ class AsyncCrm(AsyncCrmNamespaces):
     def start_worker(self) -> AsyncWorker:
         """Begins to run jobs in the background."""
         return AsyncWorker(self._native.worker())
+
+    def asgi(self, *, worker: bool = False, **options: Any) -> Application:
+        """Every route of the HTTP API as an ASGI application, e.g. for `app.mount("/crm", crm.asgi())`.
+
+        Args:
+            worker: Whether it also runs jobs, as `start_worker` does.
+            options: `cors_origins`, `body_limit`, `import_limit`, `time_limit_seconds`, `per_caller` and
+                `per_address` (`"600/10s"`, or None for any number of requests), `trusted_proxies`,
+                `proxy_header`, `heartbeat_seconds`, `realtime_connections`.
+        """
+        return Application(_native.mount(self._native, options, worker))
 
     async def check(self) -> None:
         """Whether the database answers: an error where it does not."""
