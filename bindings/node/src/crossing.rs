@@ -61,9 +61,8 @@ where
     T: ToNapiValue + Send + 'static,
 {
     let mut work = Box::pin(contained(work));
-    let polled = within_runtime_if_available(|| {
-        work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    });
+    let polled =
+        within_runtime_if_available(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
     match polled {
         Poll::Ready(Ok(done)) => PromiseRaw::resolve(env, done),
         Poll::Ready(Err(error)) => PromiseRaw::reject(env, thrown(&error)),
