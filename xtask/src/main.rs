@@ -16,6 +16,8 @@ fn files() -> Result<Vec<Made>, serde_json::Error> {
     let mut parts = crm_core::operations::surface();
     let opening = crm_core::operations::input_shape::<crm_embed::Opening>();
     parts.insert("opening".to_owned(), opening);
+    let mounting = crm_core::operations::input_shape::<crm_embed::Mounting>();
+    parts.insert("mounting".to_owned(), mounting);
     let surface = serde_json::Value::Object(parts);
     let text = serde_json::to_string_pretty(&surface)? + "\n";
     Ok(vec![

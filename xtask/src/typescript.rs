@@ -51,10 +51,11 @@ pub(crate) fn module(surface: &Value) -> String {
     out += &given.declarations();
     out += &shapes::revivers(&answered);
     out += &shapes::shapes(&given);
-    if let Some(Value::Object(opening)) = surface.pointer("/opening/types") {
-        let opening = Side::given(opening, &answered, &words);
-        out += &opening.declarations();
-        out += &shapes::shapes(&opening).replace("\nconst ", "\nexport const ");
+    for options in ["/opening/types", "/mounting/types"] {
+        let Some(Value::Object(options)) = surface.pointer(options) else { continue };
+        let options = Side::given(options, &answered, &words);
+        out += &options.declarations();
+        out += &shapes::shapes(&options).replace("\nconst ", "\nexport const ");
     }
     let namespaces = Namespaces { surface, given: &given, answered: &answered, words: &words };
     namespaces.write(&mut out);

@@ -1,9 +1,10 @@
 import { AsyncCaller, Awaited, BlockingCaller, crossing } from "./calling.js";
 import { crmError } from "./errors.js";
 import { written } from "./given.js";
+import { handler, prefixOf, type Handler, type HandlerOptions } from "./handler.js";
 import { native, type NativeCrm, type NativeWorker } from "./native.js";
 import { Session } from "./session.js";
-import { CrmNamespaces, ofOpening, type CrmBlocking, type Opening } from "./surface.js";
+import { CrmNamespaces, ofMounting, ofOpening, type CrmBlocking, type Opening } from "./surface.js";
 
 /** What runs beside the calls. It does not keep the process alive. */
 export class Worker {
@@ -99,6 +100,21 @@ export class Crm extends CrmNamespaces {
             const worker = new Worker(this.#native.start(jobs, atOnce));
             this.#workers.push(worker);
             return worker;
+        } catch (error) {
+            throw crmError(error);
+        }
+    }
+
+    /**
+     * The HTTP API for a server of this process: `createServer(crm.handler({ prefix: "/crm" }))`. It hears what other
+     * processes change, and runs no jobs. `invalid` for an option that is none.
+     */
+    handler(options: HandlerOptions = {}): Handler {
+        const { prefix, ...rest } = options;
+        const said = prefix === undefined ? undefined : prefixOf(prefix);
+        const asked = written("crm.handler", false, {}, undefined, rest, ofMounting);
+        try {
+            return handler(this.#native.mount(asked), this.#awaited, said);
         } catch (error) {
             throw crmError(error);
         }

@@ -13,7 +13,36 @@ export interface NativeCrm extends NativeCaller {
     operator(tenant: string): Promise<NativeSession>;
     authenticate(bearer: string): Promise<NativeSession>;
     start(jobs: boolean, atOnce?: number): NativeWorker;
+    mount(options: string): NativeMount;
     check(): Promise<void>;
+    close(): void;
+}
+
+export interface NativeMount {
+    begin(head: string, body: Uint8Array | null, pushed: boolean): NativeExchange;
+    connect(prefix: string, address: string, port: number): NativePipe;
+    close(): void;
+}
+
+export interface NativeAnswer {
+    readonly status: number;
+    readonly headers: string;
+    readonly body: Buffer;
+    readonly whole: boolean;
+}
+
+export interface NativeExchange {
+    answer(): Promise<NativeAnswer>;
+    push(piece: Uint8Array): Promise<boolean>;
+    end(whole: boolean): void;
+    next(): Promise<Buffer | null>;
+    leave(): void;
+}
+
+export interface NativePipe {
+    read(): Promise<Buffer | null>;
+    write(piece: Uint8Array): Promise<boolean>;
+    end(): Promise<void>;
     close(): void;
 }
 

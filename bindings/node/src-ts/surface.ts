@@ -1840,6 +1840,56 @@ export type Registering = "open" | "invitation" | "closed";
 
 export const ofOpening: Shape = { database: ["database"], schema: ["schema"], simpleProtocol: ["simple_protocol"], keys: ["keys"], publicUrl: ["public_url"], recordings: ["recordings"], redis: ["redis"], postgresBus: ["postgres_bus"], eventsKeptSeconds: ["events_kept_seconds"], simulator: ["simulator"], registration: ["registration"], tokenLifetimeSeconds: ["token_lifetime_seconds"] };
 
+/**
+ * The options of the routes: those of `crm-http serve` that do not concern a listener. ``` #
+ * tokio.runtime::Runtime::new().unwrap().blockOn(async { use crmEmbed::{Mounting, Opening}; let options =
+ * serdeJson::json!({ "database": "sqlite::memory:" }); let opened = Opening::read(options)?.open(|builder|
+ * builder).await?; let options = serdeJson::json!({ "corsOrigins": ["https://app.example"], "perCaller":
+ * "20/1s" }); let mount = Mounting::read(options)?.mount(&opened)?; # mount.close(); # Ok::<(),
+ * crmCore::Error>(()) }).unwrap(); ```
+ */
+export interface Mounting {
+    /**
+     * Web pages whose scripts may call, by their origins, e.g. `https://app.example`, or `*` for all; none
+     * where nothing is said.
+     */
+    corsOrigins?: readonly string[] | undefined;
+    /** Bytes of the largest JSON body, at least 1; 1 MiB where nothing is said. */
+    bodyLimit?: number | null | undefined;
+    /** Bytes of the largest file to import, at least 1; 1 GiB where nothing is said. */
+    importLimit?: number | null | undefined;
+    /**
+     * For how many seconds a request may take to be answered, above 0 and at most a day; 30 where nothing is
+     * said.
+     */
+    timeLimitSeconds?: number | null | undefined;
+    /**
+     * Requests of each user and API key, as a number in seconds, minutes or hours (`600/10s`, `100/1m`), or
+     * null for any number; `600/10s` where nothing is said.
+     */
+    perCaller?: string | null | undefined;
+    /**
+     * Requests from each address that nobody answers for, written in the same way; `120/10s` where nothing is
+     * said.
+     */
+    perAddress?: string | null | undefined;
+    /** Proxies whose word on the caller's address counts, e.g. `10.0.0.0/8`; none where nothing is said. */
+    trustedProxies?: readonly string[] | undefined;
+    /**
+     * The header in which these proxies tell it: `x-forwarded-for`, as where nothing is said, or `forwarded`.
+     */
+    proxyHeader?: string | null | undefined;
+    /**
+     * How often, in seconds, a client that follows events is to be heard of, above 0 and at most a day; 25
+     * where nothing is said.
+     */
+    heartbeatSeconds?: number | null | undefined;
+    /** The most clients that follow events at once; 20,000 where nothing is said. */
+    realtimeConnections?: number | null | undefined;
+}
+
+export const ofMounting: Shape = { corsOrigins: ["cors_origins"], bodyLimit: ["body_limit"], importLimit: ["import_limit"], timeLimitSeconds: ["time_limit_seconds"], perCaller: ["per_caller"], perAddress: ["per_address"], trustedProxies: ["trusted_proxies"], proxyHeader: ["proxy_header"], heartbeatSeconds: ["heartbeat_seconds"], realtimeConnections: ["realtime_connections"] };
+
 const contactsCreate = operation<Contact>("contacts.create", false, toContact, ofNewContact);
 const contactsCreateOrUpdate = operation<Upserted>("contacts.create_or_update", false, toUpserted, ofNewContact);
 const contactsCreateAll = operation<readonly Contact[]>("contacts.create_all", false, (v) => v.map(toContact), {}, { contacts: ofNewContact });

@@ -4,18 +4,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crm_core::identity::Arrival;
 use crm_core::{Crm, Error, ErrorKind, Principal, Result, Session};
-use crm_embed::Opening;
-use napi::bindgen_prelude::{Env, PromiseRaw};
+use crm_embed::{Mounting, Opened, Opening};
+use napi::bindgen_prelude::{Env, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use tokio::sync::watch;
 
-use crate::crossing::{given, operation, parsed, promise, text, wait};
+use crate::crossing::{given, operation, parsed, promise, text, thrown, wait};
+use crate::mount::NativeMount;
 use crate::session::NativeSession;
 use crate::worker::NativeWorker;
 
 /// What sessions and streams share with the CRM that they came from.
 pub(crate) struct Open {
-    crm: RwLock<Option<Crm>>,
+    opened: RwLock<Option<Opened>>,
     /// Whether it is closed, for what waits.
     closed: watch::Sender<bool>,
 }
@@ -23,10 +24,14 @@ pub(crate) struct Open {
 impl Open {
     /// The CRM, as long as it is not closed.
     pub(crate) fn crm(&self, asked_by: &'static str) -> Result<Crm> {
-        let held = self.crm.read().unwrap_or_else(PoisonError::into_inner);
-        held.clone().ok_or_else(|| {
-            Error::new(ErrorKind::Conflict, "the CRM is closed").in_operation(asked_by)
-        })
+        self.look(asked_by, |opened| Ok(opened.crm.clone()))
+    }
+
+    fn look<R>(&self, asked_by: &'static str, at: impl FnOnce(&Opened) -> Result<R>) -> Result<R> {
+        let held = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let closed = || Error::new(ErrorKind::Conflict, "the CRM is closed");
+        let found = held.as_ref().ok_or_else(closed).and_then(at);
+        found.map_err(|error| error.in_operation(asked_by))
     }
 
     /// Comes when the CRM is closed.
@@ -39,7 +44,7 @@ impl Open {
     }
 
     fn close(&self) {
-        self.crm.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).take();
         self.closed.send_replace(true);
     }
 }
@@ -103,7 +108,7 @@ async fn opened(options: String) -> Result<NativeCrm> {
     let opening: Opening = parsed(&options).map_err(|error| error.in_operation("crm.open"))?;
     let opened = opening.open(|builder| builder).await;
     let opened = opened.map_err(|error| error.in_operation("crm.open"))?;
-    let open = Open { crm: RwLock::new(Some(opened.crm)), closed: watch::Sender::new(false) };
+    let open = Open { opened: RwLock::new(Some(opened)), closed: watch::Sender::new(false) };
     Ok(NativeCrm { open: Arc::new(open) })
 }
 
@@ -166,8 +171,23 @@ impl NativeCrm {
     /// Runs jobs, or only hears what other processes have changed.
     #[napi]
     pub fn start(&self, jobs: bool, at_once: Option<u32>) -> napi::Result<NativeWorker> {
-        let crm = self.open.crm("crm.start").map_err(|error| crate::crossing::thrown(&error))?;
+        let crm = self.open.crm("crm.start").map_err(|error| thrown(&error))?;
         Ok(NativeWorker::start(crm, &self.open, jobs, at_once))
+    }
+
+    /// The routes of the HTTP API; the options are those of all bindings.
+    #[napi]
+    pub fn mount(&self, options: String) -> napi::Result<NativeMount> {
+        let mounted = parsed(&options).map_err(|error| error.in_operation("crm.handler")).and_then(
+            |options: Mounting| {
+                self.open.look("crm.handler", |opened| {
+                    within_runtime_if_available(|| options.mount(opened))
+                        .map(|mount| (mount, opened.crm.clone()))
+                })
+            },
+        );
+        let (mount, crm) = mounted.map_err(|error| thrown(&error))?;
+        Ok(NativeMount::start(mount, crm, &self.open))
     }
 
     /// Refuses what comes from now on, and ends what follows events.

@@ -12,6 +12,7 @@ mod events;
 #[cfg(debug_assertions)]
 mod faults;
 mod import;
+mod mount;
 mod session;
 mod worker;
 
