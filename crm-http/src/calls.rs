@@ -112,6 +112,7 @@ async fn start(
 }
 
 async fn log(
+    OriginalUri(uri): OriginalUri,
     caller: Caller<UpdateCalls>,
     _: NoParams,
     once: Once,
@@ -121,7 +122,7 @@ async fn log(
         session.calls().log(new).await.map(|call| CallView::from(&call))
     };
     let made = once.run(caller.session, body, work).await?;
-    Ok(Created::at(&axum::http::Uri::from_static("/calls"), made))
+    Ok(Created::beside(&uri, made))
 }
 
 async fn list(

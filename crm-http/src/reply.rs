@@ -130,6 +130,13 @@ impl<T> Created<T> {
     pub(crate) fn at(uri: &Uri, made: Made) -> Self {
         Created { made, collection: uri.path().trim_end_matches('/').to_owned(), of: PhantomData }
     }
+
+    /// What was made by a POST to `uri`, beside which it is found by its id.
+    pub(crate) fn beside(uri: &Uri, made: Made) -> Self {
+        let path = uri.path().trim_end_matches('/');
+        let collection = path.rsplit_once('/').map_or("", |(collection, _)| collection);
+        Created { made, collection: collection.to_owned(), of: PhantomData }
+    }
 }
 
 /// What the headers say of a record.

@@ -2,11 +2,12 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll, Waker};
 
 use crm_core::operations::{Given, Operation, Reply};
 use crm_core::{Error, ErrorKind, Result};
 use futures::FutureExt;
-use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue};
+use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue, within_runtime_if_available};
 use serde::Serialize;
 
 use crate::OPERATIONS;
@@ -48,6 +49,25 @@ where
     T: ToNapiValue + Send + 'static,
 {
     env.spawn_future(async { contained(work).await.map_err(|error| thrown(&error)) })
+}
+
+/// The same for work that is often done at once, as a look-up in a file is: it is polled here a single time, and
+/// becomes a task where it has to wait.
+pub(crate) fn promise_at_once<T>(
+    env: &Env,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> napi::Result<PromiseRaw<'_, T>>
+where
+    T: ToNapiValue + Send + 'static,
+{
+    let mut work = Box::pin(contained(work));
+    let polled =
+        within_runtime_if_available(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    match polled {
+        Poll::Ready(Ok(done)) => PromiseRaw::resolve(env, done),
+        Poll::Ready(Err(error)) => PromiseRaw::reject(env, thrown(&error)),
+        Poll::Pending => env.spawn_future(async { work.await.map_err(|error| thrown(&error)) }),
+    }
 }
 
 /// What `work` comes to, on the caller's own thread.

@@ -2,7 +2,7 @@
 //!
 //! It is small and knows no entity: operations are called by their number in [`names`], what is given and what is
 //! answered cross as JSON text, and files as bytes. The TypeScript beside it makes objects of that.
-
+#![cfg_attr(test, allow(dead_code, reason = "in builds for tests nothing is registered with Node"))]
 #![allow(unreachable_pub, reason = "what Node sees is public by its macro")]
 
 mod bytes;

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use crate::bytes::{NativeBytes, NativeRecording};
 use crate::crm::Open;
-use crate::crossing::{given, operation, parsed, promise, text, wait};
+use crate::crossing::{given, operation, parsed, promise, promise_at_once, text, wait};
 use crate::events::{NativeGroup, NativeSubscription};
 use crate::import::NativeImport;
 
@@ -51,7 +51,11 @@ impl NativeSession {
         number: u32,
         args: String,
     ) -> napi::Result<PromiseRaw<'env, String>> {
-        promise(env, self.run(number, args))
+        let work = self.run(number, args);
+        match operation(number) {
+            Ok(operation) if operation.verb() == "get" => promise_at_once(env, work),
+            Ok(_) | Err(_) => promise(env, work),
+        }
     }
 
     /// The same, on this very thread.

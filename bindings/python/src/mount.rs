@@ -46,6 +46,7 @@ struct Served {
     /// None once it is closed: who is asked later keeps no store open.
     mount: Arc<Mutex<Option<crm_http::Mount>>>,
     stop: watch::Sender<bool>,
+    of_crm: watch::Receiver<bool>,
 }
 
 /// The routes of `crm`, and what they need to run behind: the relay, and the worker where it is asked for.
@@ -67,6 +68,7 @@ pub(crate) fn mount(
     let handle = crm.get().handle().clone();
     let (stop, stopped) = watch::channel(false);
     let of_crm = crm.get().closed();
+    let closed_with = of_crm.clone();
     let until = move || {
         let (mut stopped, mut of_crm) = (stopped.clone(), of_crm.clone());
         async move {
@@ -95,7 +97,7 @@ pub(crate) fn mount(
         };
         tokio::join!(jobs, relay.run(tokio::time::sleep, until()), closed);
     });
-    Ok(Mount(Guarded::new(Served { mount, stop }, handle)))
+    Ok(Mount(Guarded::new(Served { mount, stop, of_crm: closed_with }, handle)))
 }
 
 #[pymethods]
@@ -168,6 +170,12 @@ impl Mount {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let served = self.0.get().map_err(|error| errors::raised(py, &error))?;
         served.stop.send_replace(true);
+        let mount = served.mount.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // What the last one holds may end by tasks.
+        let _within = self.0.handle().enter();
+        if let Some(mount) = mount {
+            mount.close();
+        }
         Ok(())
     }
 }
@@ -176,6 +184,9 @@ impl Mount {
     /// The routes, unless they are closed.
     fn served(&self, py: Python<'_>) -> PyResult<Option<crm_http::Mount>> {
         let served = self.0.get().map_err(|error| errors::raised(py, &error))?;
+        if *served.of_crm.borrow() {
+            return Ok(None);
+        }
         Ok(served.mount.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

@@ -19,7 +19,9 @@ def main() -> None:
     with crm_core.Crm.open(**options) as crm:
         app = Starlette(routes=[Mount("/crm", app=crm.asgi(**http))])
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                app, log_level="warning", proxy_headers=False, timeout_graceful_shutdown=1
+            )
         )
 
         def end() -> None:

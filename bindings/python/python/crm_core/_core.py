@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -139,6 +139,13 @@ class Session(SessionNamespaces):
         """The same, content with data that may be a little old; nothing can be changed in it."""
         return Session(self._native.lagging())
 
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """Does an operation by its name, e.g. `contacts.get`, for programs that are driven by data.
+
+        Arguments are as JSON has them: None is null. LookupError where there is no such operation.
+        """
+        return self._native.call(_native.operation(operation, patch=True), dict(arguments))
+
 
 class AsyncSession(AsyncSessionNamespaces):
     """Somebody at work in a tenant. Cheap; made for one request or one job."""
@@ -152,6 +159,13 @@ class AsyncSession(AsyncSessionNamespaces):
     def lagging(self) -> AsyncSession:
         """The same, content with data that may be a little old; nothing can be changed in it."""
         return AsyncSession(self._native.lagging())
+
+    async def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """Does an operation by its name, e.g. `contacts.get`, for programs that are driven by data.
+
+        Arguments are as JSON has them: None is null. LookupError where there is no such operation.
+        """
+        return await self._native.start(_native.operation(operation, patch=True), dict(arguments))
 
 
 class Worker:
@@ -229,6 +243,13 @@ class Crm(CrmNamespaces):
         """A session of who presents an access token or an API key. `unauthenticated`."""
         return Session(self._native.authenticate(bearer).wait())
 
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """Does an operation by its name, e.g. `contacts.get`, for programs that are driven by data.
+
+        Arguments are as JSON has them: None is null. LookupError where there is no such operation.
+        """
+        return self._native.call(_native.operation(operation, patch=True), dict(arguments))
+
     def start_worker(self) -> Worker:
         """Begins to run jobs in the background."""
         return Worker(self._native.worker())
@@ -293,6 +314,13 @@ class AsyncCrm(AsyncCrmNamespaces):
     async def authenticate(self, bearer: str) -> AsyncSession:
         """A session of who presents an access token or an API key. `unauthenticated`."""
         return AsyncSession(await self._native.authenticate(bearer).start())
+
+    async def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """Does an operation by its name, e.g. `contacts.get`, for programs that are driven by data.
+
+        Arguments are as JSON has them: None is null. LookupError where there is no such operation.
+        """
+        return await self._native.start(_native.operation(operation, patch=True), dict(arguments))
 
     def start_worker(self) -> AsyncWorker:
         """Begins to run jobs in the background."""
