@@ -21,7 +21,7 @@ export interface Handler {
      * Serves a request, whose body nobody has read. What is not below the prefix goes to `next`; where there is none
      * it is answered with 404.
      */
-    (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
+    (request: IncomingMessage, response: ServerResponse, next?: () => void): void;
 
     /**
      * Serves what comes with the event `upgrade` of a server: WebSockets. Whether it has: what is not below the

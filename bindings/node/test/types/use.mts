@@ -1,6 +1,8 @@
 // Compiled, not run: what a host writes passes the strictest checks.
 
-import { Crm, CrmError, type Contact, type ErrorCode, type Page, type SearchHit } from "crm-core";
+import { createServer } from "node:http";
+
+import { Crm, CrmError, type Contact, type ErrorCode, type Handler, type Page, type SearchHit } from "crm-core";
 
 export async function used(): Promise<readonly Contact[]> {
     const crm = await Crm.open({ database: "sqlite::memory:" });
@@ -22,6 +24,10 @@ export async function used(): Promise<readonly Contact[]> {
     for await (const delivery of session.events.subscribe({ after: "now" })) {
         if (delivery.type === "event" && delivery.event.name === "contact.created.v1") break;
     }
+    const handler: Handler = crm.handler({ prefix: "/crm", perCaller: null, corsOrigins: ["https://app.example"] });
+    createServer(handler).on("upgrade", (request, socket, head) => handler.upgrade(request, socket, head));
+    // @ts-expect-error there is no such option
+    crm.handler({ per_caller: null });
     try {
         await crm[Symbol.asyncDispose]();
     } catch (error) {
