@@ -34,9 +34,9 @@ const servers = {
 };
 
 /** A server with the CRM at `/crm`: who has registered there, and its URL. */
-async function served(t, make = servers.http) {
+async function served(t, make = servers.http, options = {}) {
     const crm = await opened(t, { registration: "open" });
-    const handler = crm.handler({ prefix: "/crm", heartbeatSeconds: 1 });
+    const handler = crm.handler({ prefix: "/crm", heartbeatSeconds: 1, perCaller: null, ...options });
     const server = await make(handler, crm);
     server.on("upgrade", (...upgrade) => handler.upgrade(...upgrade) || upgrade[1].destroy());
     server.listen(0, "127.0.0.1");
@@ -120,8 +120,10 @@ test("a WebSocket follows events", async (t) => {
     const url = `${base.replace("http", "ws")}/crm/ws`;
     const socket = new WebSocket(url, { headers: { authorization } });
     socket.on("error", (error) => assert.fail(error));
+    // It may come with the end of the handshake.
+    const hello = once(socket, "message");
     await once(socket, "open");
-    const [message] = await once(socket, "message");
+    const [message] = await hello;
     assert.equal(typeof JSON.parse(String(message)), "object");
     const closed = once(socket, "close");
     socket.close(1000);
@@ -171,6 +173,20 @@ test("who reads slowly is waited for, and who goes away is not", async (t) => {
     }
     assert.ok(process.memoryUsage.rss() < before + 100e6);
     assert.equal((await call("/crm/contacts?limit=1")).status, 200);
+});
+
+test("who has gone away follows no more", async (t) => {
+    const { call } = await served(t, servers.http, { realtimeConnections: 1, heartbeatSeconds: 60 });
+    const leaving = new AbortController();
+    assert.equal((await call("/crm/events", { signal: leaving.signal })).status, 200);
+    assert.notEqual((await call("/crm/events")).status, 200);
+    leaving.abort();
+    // Until the server has heard of it there is no place.
+    let next;
+    do {
+        next = await call("/crm/events");
+    } while (!next.ok && (await next.text()));
+    await next.body.cancel();
 });
 
 test("an import whose sender goes away ends", async (t) => {
