@@ -50,3 +50,18 @@ fn main() -> io::Result<ExitCode> {
 fn say(line: &str) -> io::Result<()> {
     io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_what_is_committed() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for (path, text) in files().unwrap() {
+            let there = fs::read_to_string(root.join(path)).unwrap();
+            assert!(there == text, "{path} is stale: run `cargo xtask`");
+        }
+    }
+}

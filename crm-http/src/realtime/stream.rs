@@ -42,7 +42,7 @@ pub(crate) fn serve(connection: Connection, config: &Config) -> Response {
     let events =
         steps.flat_map(|texts| stream::iter(texts).map(|text| Ok::<_, Infallible>(event(&text))));
     let keep_alive = KeepAlive::new().interval(config.heartbeat);
-    let mut response = Sse::new(hello.chain(events)).keep_alive(keep_alive).into_response();
+    let mut response = Sse::new(hello.chain(events).fuse()).keep_alive(keep_alive).into_response();
     // Proxies are to pass on what comes at once.
     let headers = response.headers_mut();
     headers.insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crm_core::Role;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::TcpStream;
 
 use crate::scene::{SOON, Scene, ticket};
@@ -87,6 +87,22 @@ async fn a_stream_ends_with_its_session_and_its_server() {
         let ended = async { while stream.line().await.is_some() {} };
         tokio::time::timeout(Duration::from_secs(1), ended).await.expect("the stream ends");
     }
+}
+
+#[tokio::test]
+async fn a_compressed_stream_ends_whole() {
+    let scene = Scene::new().await;
+    let viewer = scene.person(Role::Viewer).await;
+    let bearer = format!("Authorization: Bearer {}\r\n", viewer.access_token.reveal());
+    let headers = format!("{bearer}Accept-Encoding: gzip\r\nConnection: close\r\n");
+    let stream = Stream::of(&scene, "/events", &headers).await;
+    let mut stream = stream.0.into_inner();
+    let mut sent = vec![0; 64];
+    stream.read_exact(&mut sent).await.unwrap();
+    scene.node.closing.close();
+    let rest = tokio::time::timeout(SOON, stream.read_to_end(&mut sent)).await;
+    rest.expect("the stream ends").unwrap();
+    assert!(sent.ends_with(b"0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&sent));
 }
 
 #[tokio::test]

@@ -24,7 +24,12 @@ const PIECES: usize = 2;
 pub(super) async fn frame(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx));
-        match frame.await? {
+        let Some(frame) = frame.await else {
+            // A body need not bear to be asked after its end.
+            *body = Body::empty();
+            return None;
+        };
+        match frame {
             Ok(frame) => match frame.into_data() {
                 Ok(data) => return Some(Ok(data)),
                 Err(_trailers) => {}
