@@ -1,0 +1,1 @@
+"""An office: Django's own users and pages, and the CRM inside."""
