@@ -1,5 +1,6 @@
 // The part that is Rust, as `src/*.rs` declares it.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 export interface NativeCaller {
@@ -92,4 +93,18 @@ interface Native {
     open(options: string): Promise<NativeCrm>;
 }
 
-export const native: Native = require(join(__dirname, "..", "crm-core.node"));
+/** What was built from the source stands here; what npm has fetched is a package of its own, for this kind of machine. */
+function library(): Native {
+    const built = join(__dirname, "..", "crm-core.node");
+    if (existsSync(built)) {
+        return require(built);
+    }
+    const fetched = `crm-core-${process.platform}-${process.arch}`;
+    try {
+        return require(fetched);
+    } catch (cause) {
+        throw new Error(`crm-core has no native part for this machine: ${fetched} cannot be loaded`, { cause });
+    }
+}
+
+export const native: Native = library();
