@@ -215,6 +215,10 @@ class AsyncWorker:
         await self.stop()
 
 
+def _plain_dict(given: object) -> object:
+    return dict(given) if isinstance(given, Mapping) else given
+
+
 class Crm(CrmNamespaces):
     """A CRM in this process, for code that blocks. Safe for threads; not for a child after a fork."""
 
@@ -249,11 +253,11 @@ class Crm(CrmNamespaces):
         """
         objects = {
             "loop": None,
-            "telephony": None if telephony is None else dict(telephony),
+            "telephony": _plain_dict(telephony),
             "event_bus": event_bus,
             "blobs": blobs,
             "clock": clock,
-            "channels": None if channels is None else dict(channels),
+            "channels": _plain_dict(channels),
             "port_timeout": port_timeout,
         }
         return cls(_native.open({"database": database, **options}, objects).wait())
@@ -346,11 +350,11 @@ class AsyncCrm(AsyncCrmNamespaces):
         """
         objects = {
             "loop": asyncio.get_running_loop(),
-            "telephony": None if telephony is None else dict(telephony),
+            "telephony": _plain_dict(telephony),
             "event_bus": event_bus,
             "blobs": blobs,
             "clock": clock,
-            "channels": None if channels is None else dict(channels),
+            "channels": _plain_dict(channels),
             "port_timeout": port_timeout,
         }
         return cls(await _native.open({"database": database, **options}, objects).start())
