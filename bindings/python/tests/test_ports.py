@@ -416,7 +416,7 @@ def test_what_must_be_plain_must_not_be_awaited():
 def test_times_with_any_offset_are_read():
     class Far:
         def now(self):
-            return datetime(2026, 3, 1, 9, 30, tzinfo=timezone(timedelta(hours=5, minutes=45)))
+            return datetime(2026, 3, 1, 9, 30, tzinfo=timezone(timedelta(hours=5, seconds=7)))
 
     with crm_core.Crm.open("sqlite::memory:", clock=Far()) as crm:
         made = crm.tenants.create("Acme", "NP", "olga@acme.example")
