@@ -16,11 +16,11 @@ from crm_core.ports import (
     GivenRequest,
     OutgoingCall,
     ScriptStep,
+    SimulatedTelephony,
     SoughtCall,
     TelephonyCallbacks,
     TelephonyCheck,
     TelephonyRecordings,
-    SimulatedTelephony,
 )
 
 
