@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crm_core::identity::Arrival;
 use crm_core::{Error, ErrorKind, Principal, Result};
+use crm_embed::ports::Ports;
 use crm_embed::{Opened, Opening};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,6 +19,7 @@ use crate::bridge;
 use crate::errors;
 use crate::guard::Guarded;
 use crate::operation::Operation;
+use crate::ports;
 use crate::waiting::Waiting;
 
 /// Why the host works across tenants.
@@ -27,9 +29,9 @@ const BY_HOST: &str = "the host asked by a binding";
 #[pyclass(frozen)]
 pub(crate) struct Crm(Mutex<Option<Guarded<Opened>>>, Handle, watch::Sender<bool>);
 
-/// Opens a CRM: `options` are those of `crm_embed::Opening`.
+/// Opens a CRM: `options` are those of `crm_embed::Opening`, `objects` the ports that the host has written.
 #[pyfunction]
-pub(crate) fn open(options: &Bound<'_, PyDict>) -> PyResult<Waiting> {
+pub(crate) fn open(options: &Bound<'_, PyDict>, objects: &Bound<'_, PyDict>) -> PyResult<Waiting> {
     let py = options.py();
     let given =
         arguments::read(options, false).map_err(|refused| refused.raised(py, "crm.open"))?;
@@ -38,9 +40,15 @@ pub(crate) fn open(options: &Bound<'_, PyDict>) -> PyResult<Waiting> {
         let refused = Error::refused_value(".", &error.to_string());
         errors::raised(py, &refused.in_operation("crm.open"))
     })?;
-    let within = handle.clone();
+    let hosts = ports::read(objects, &handle)?;
+    let (within, runtime) = (handle.clone(), handle.clone());
     let work = async move {
-        opening.open(|builder| builder).await.map_err(|error| error.in_operation("crm.open"))
+        // A clock is asked there, which must not be done with the interpreter held.
+        let opened = match Ports::new(hosts, &runtime) {
+            Ok(ports) => opening.open(|builder| ports.equip(builder)).await,
+            Err(error) => Err(error),
+        };
+        opened.map_err(|error| error.in_operation("crm.open"))
     };
     Ok(Waiting::on(&handle, work, move |py, opened| {
         let guarded = Guarded::new(opened, within.clone());

@@ -10,6 +10,7 @@ mod guard;
 mod logging;
 mod mount;
 mod operation;
+mod ports;
 mod record;
 mod reply;
 mod shape;
@@ -49,6 +50,8 @@ mod _native {
     #[pymodule_export]
     use crate::operation::{Operation, idle, operation};
     #[pymodule_export]
+    use crate::ports::Chunks;
+    #[pymodule_export]
     use crate::record::{Held, Record};
     #[pymodule_export]
     use crate::waiting::Waiting;
@@ -56,4 +59,12 @@ mod _native {
     #[cfg(any(debug_assertions, feature = "testing"))]
     #[pymodule_export]
     use crate::operation::{panic_now, read_in_rust, sleep_now};
+
+    #[cfg(any(debug_assertions, feature = "testing"))]
+    #[pymodule_export]
+    use crate::ports::port_methods;
+
+    #[cfg(feature = "conformance")]
+    #[pymodule_export]
+    use crate::ports::prove_telephony;
 }

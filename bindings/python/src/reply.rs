@@ -120,7 +120,8 @@ pub(crate) fn uuid_object(py: Python<'_>, id: Uuid) -> PyResult<Bound<'_, PyAny>
     MAKE.import(py, "crm_core._unset", "uuid_of")?.call1((id.as_u128(),))
 }
 
-fn time_object<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+/// The `datetime` that RFC 3339 writes so.
+pub(crate) fn time_object<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
     static DATETIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static UTC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let at: crm_core::Timestamp =

@@ -219,7 +219,7 @@ impl TelephonyAccounts<'_> {
                 let connect_to = checked_connect(new.connect_to, region, &mut refused);
                 let greeting = checked_greeting(new.greeting, &mut refused);
                 let carrier = carrier_account(new.name, new.secrets, new.options);
-                check_with_carrier(core, &new.provider, &carrier, &mut refused);
+                check_with_carrier(core, &new.provider, &carrier, &mut refused)?;
                 if !refused.is_empty() {
                     return Err(Error::invalid(refused));
                 }
@@ -343,7 +343,7 @@ fn patched(
     };
     let changed = secrets != known.secrets;
     let carrier = carrier_account(after.name.clone(), secrets, after.options.clone());
-    check_with_carrier(core, &after.provider, &carrier, &mut refused);
+    check_with_carrier(core, &after.provider, &carrier, &mut refused)?;
     if !refused.is_empty() {
         return Err(Error::invalid(refused));
     }
@@ -366,7 +366,7 @@ fn check_with_carrier(
     provider: &str,
     account: &CarrierAccount,
     refused: &mut Vec<FieldError>,
-) {
+) -> Result<()> {
     if account.options.len() > MAX_OPTIONS {
         let message = format!("an account has at most {MAX_OPTIONS} settings of its carrier");
         refused.push(FieldError::new("options", "too_many", message));
@@ -374,6 +374,10 @@ fn check_with_carrier(
     match core.telephony.get(provider) {
         Some(telephony) => {
             if let Err(error) = telephony.check(account) {
+                // A carrier that could not look has not agreed.
+                if error.fields().is_empty() {
+                    return Err(error);
+                }
                 refused.extend(error.fields().iter().cloned());
             }
         }
@@ -387,6 +391,7 @@ fn check_with_carrier(
             refused.push(FieldError::new("provider", "unknown_provider", message));
         }
     }
+    Ok(())
 }
 
 fn checked_numbers(

@@ -30,7 +30,7 @@ pub(crate) struct Desk {
     pub(crate) started: Vec<OutgoingCall>,
     /// The calls that it has.
     pub(crate) calls: BTreeMap<String, Progress>,
-    /// What it fails with when it is asked for calls.
+    /// What it fails with when it is asked for calls, or to look at an account.
     pub(crate) fails_with: Option<ErrorKind>,
     pub(crate) fetched: usize,
     /// Those that a search finds.
@@ -103,7 +103,7 @@ impl Telephony for Carrier {
     }
 
     fn check(&self, _: &CarrierAccount) -> Result<()> {
-        Ok(())
+        self.desk().in_order()
     }
 
     async fn start(&self, _: &CarrierAccount, call: &OutgoingCall) -> Result<Started> {

@@ -434,3 +434,17 @@ async fn a_call_that_comes_in_is_the_tenants_whose_number_is_called() {
     assert_eq!(comes_in(&world, "CA73", Some(ADA), "+14255550200").await, rejected);
     assert_eq!((calls_of(&world.session).await, calls_of(&theirs).await), (ours, others));
 }
+
+#[tokio::test]
+async fn a_carrier_that_cannot_look_at_an_account_has_not_agreed_to_it() {
+    let world = World::new().await;
+    world.carrier.desk().fails_with = Some(ErrorKind::Unavailable);
+    let accounts = world.session.telephony();
+    let new = NewTelephonyAccount { name: "AC2".into(), ..account("a word", "+14255550200") };
+    assert_eq!(accounts.create(new).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let known = accounts.list().await.unwrap();
+    assert_eq!(known.len(), 1);
+    let patch = serde_json::from_value(json!({ "greeting": "Good morning" })).unwrap();
+    let refused = accounts.update(known[0].id, patch, None).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+}

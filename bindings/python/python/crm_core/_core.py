@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from . import _native
+from . import _native, ports
 from ._events import AsyncSubscription, Subscription
 from ._surface import (
     AsyncCrmNamespaces,
@@ -214,6 +215,10 @@ class AsyncWorker:
         await self.stop()
 
 
+def _plain_dict(given: object) -> object:
+    return dict(given) if isinstance(given, Mapping) else given
+
+
 class Crm(CrmNamespaces):
     """A CRM in this process, for code that blocks. Safe for threads; not for a child after a fork."""
 
@@ -222,14 +227,40 @@ class Crm(CrmNamespaces):
         self._put_namespaces(native)
 
     @classmethod
-    def open(cls, database: str, **options: Any) -> Crm:
+    def open(
+        cls,
+        database: str,
+        *,
+        telephony: Mapping[str, ports.Telephony] | None = None,
+        event_bus: ports.EventBus | None = None,
+        blobs: ports.Blobs | None = None,
+        clock: ports.Clock | None = None,
+        channels: Mapping[str, ports.NotificationChannel] | None = None,
+        port_timeout: float | None = None,
+        **options: Any,
+    ) -> Crm:
         """Opens a CRM.
 
         Args:
             database: `sqlite://PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`.
-            options: What it works with beside the database.
+            telephony: Carriers of your own, by the names of their providers.
+            event_bus: A bus of your own between processes.
+            blobs: A place of your own for recordings.
+            clock: A clock of your own.
+            channels: Channels of your own for notifications, by their names.
+            port_timeout: For how many seconds a call of these may last; 30 where nothing is said.
+            options: What else it works with beside the database.
         """
-        return cls(_native.open({"database": database, **options}).wait())
+        objects = {
+            "loop": None,
+            "telephony": _plain_dict(telephony),
+            "event_bus": event_bus,
+            "blobs": blobs,
+            "clock": clock,
+            "channels": _plain_dict(channels),
+            "port_timeout": port_timeout,
+        }
+        return cls(_native.open({"database": database, **options}, objects).wait())
 
     def session(self, tenant_id: UUID | str, user_id: UUID | str) -> Session:
         """A session of a user, whom the host knows. `unauthenticated` where they may not work."""
@@ -293,14 +324,40 @@ class AsyncCrm(AsyncCrmNamespaces):
         self._put_namespaces(native)
 
     @classmethod
-    async def open(cls, database: str, **options: Any) -> AsyncCrm:
+    async def open(
+        cls,
+        database: str,
+        *,
+        telephony: Mapping[str, ports.Telephony] | None = None,
+        event_bus: ports.EventBus | None = None,
+        blobs: ports.Blobs | None = None,
+        clock: ports.Clock | None = None,
+        channels: Mapping[str, ports.NotificationChannel] | None = None,
+        port_timeout: float | None = None,
+        **options: Any,
+    ) -> AsyncCrm:
         """Opens a CRM.
 
         Args:
             database: `sqlite://PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`.
-            options: What it works with beside the database.
+            telephony: Carriers of your own, by the names of their providers.
+            event_bus: A bus of your own between processes.
+            blobs: A place of your own for recordings.
+            clock: A clock of your own.
+            channels: Channels of your own for notifications, by their names.
+            port_timeout: For how many seconds a call of these may last; 30 where nothing is said.
+            options: What else it works with beside the database.
         """
-        return cls(await _native.open({"database": database, **options}).start())
+        objects = {
+            "loop": asyncio.get_running_loop(),
+            "telephony": _plain_dict(telephony),
+            "event_bus": event_bus,
+            "blobs": blobs,
+            "clock": clock,
+            "channels": _plain_dict(channels),
+            "port_timeout": port_timeout,
+        }
+        return cls(await _native.open({"database": database, **options}, objects).start())
 
     async def session(self, tenant_id: UUID | str, user_id: UUID | str) -> AsyncSession:
         """A session of a user, whom the host knows. `unauthenticated` where they may not work."""

@@ -1,0 +1,1 @@
+"""An office whose own telephone system makes the CRM's calls."""
