@@ -3,6 +3,7 @@ import { crmError } from "./errors.js";
 import { written } from "./given.js";
 import { handler, prefixOf, type Handler, type HandlerOptions } from "./handler.js";
 import { native, type NativeCrm, type NativeWorker } from "./native.js";
+import { offered, type Ports } from "./ports.js";
 import { Session } from "./session.js";
 import { CrmNamespaces, ofMounting, ofOpening, type CrmBlocking, type Opening } from "./surface.js";
 
@@ -56,9 +57,10 @@ export class Crm extends CrmNamespaces {
     }
 
     /** Opens the CRM. `invalid` for an option that is none; `unavailable` where the database cannot be reached. */
-    static async open(options: Opening): Promise<Crm> {
-        const asked = written("crm.open", false, {}, undefined, options, ofOpening);
-        return new Crm(await crossing(() => native.open(asked)), new Awaited());
+    static async open(options: Opening & Ports): Promise<Crm> {
+        const { rest, hosts, serve } = offered(options);
+        const asked = written("crm.open", false, {}, undefined, rest, ofOpening);
+        return new Crm(await crossing(() => native.open(asked, hosts, serve)), new Awaited());
     }
 
     /** A session of a user. `unauthenticated` where there is none who may work. */

@@ -19,6 +19,34 @@ interface Told {
     readonly existing_id?: string | null;
     readonly retry_after?: number | null;
     readonly cause?: unknown;
+    readonly raised?: number | null;
+}
+
+/** What ports have raised, for the errors that come of it: the newest, by their numbers. */
+const raised = new Map<number, unknown>();
+const REMEMBERED = 1000;
+let count = 0;
+
+/** Keeps what a port has raised, and says under which number. */
+export function remembered(thrown: unknown): number {
+    count = (count + 1) % 2 ** 32;
+    raised.set(count, thrown);
+    raised.delete((count - REMEMBERED + 2 ** 32) % 2 ** 32);
+    return count;
+}
+
+/** What a port of the host's raises, to say with a code what happened. */
+export interface Raising {
+    /** What, in a word of the CRM's. */
+    readonly code: ErrorCode;
+    /** In words, for whoever called the CRM. */
+    readonly message: string;
+    /** The values that are refused, with the code `invalid`. */
+    readonly fields?: readonly FieldError[];
+    /** After how many seconds to try again, with the code `rate_limited`. */
+    readonly retryAfter?: number;
+    /** What it comes from. */
+    readonly cause?: unknown;
 }
 
 /** What went wrong: every failure of the CRM is one of these. */
@@ -36,8 +64,11 @@ export class CrmError extends Error {
     /** After how many seconds to try again, where that is known. */
     readonly retryAfter: number | null;
 
+    /** Ports of the host's raise such errors; all others come from the CRM. */
+    constructor(raising: Raising);
     /** @internal */
-    constructor(told: Told) {
+    constructor(told: Told);
+    constructor(told: Told & { readonly retryAfter?: number }) {
         super(told.message, told.cause === undefined || told.cause === null ? {} : { cause: told.cause });
         this.name = "CrmError";
         this.code = told.code;
@@ -45,7 +76,7 @@ export class CrmError extends Error {
         this.retryable = told.retryable ?? false;
         this.fields = told.fields ?? [];
         this.existingId = told.existing_id ?? null;
-        this.retryAfter = told.retry_after ?? null;
+        this.retryAfter = told.retry_after ?? told.retryAfter ?? null;
     }
 }
 
@@ -64,7 +95,9 @@ export function crmError(thrown: unknown): CrmError {
     try {
         const told: Told & { fields: FieldError[] } = JSON.parse((thrown as Error).message);
         const fields = told.fields.map((one) => ({ ...one, field: camelPath(one.field) }));
-        return new CrmError({ ...told, fields, cause: told.cause === null ? undefined : new Error(String(told.cause)) });
+        const known = told.raised === null ? undefined : raised.get(told.raised!);
+        const cause = known ?? (told.cause === null ? undefined : new Error(String(told.cause)));
+        return new CrmError({ ...told, fields, cause });
     } catch {
         return new CrmError({ code: "internal", message: "an internal error occurred", cause: thrown });
     }

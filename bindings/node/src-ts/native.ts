@@ -88,9 +88,26 @@ export interface NativeWorker {
     stop(): Promise<void>;
 }
 
+/** Something that an object of the host's is asked. */
+export interface NativeAsk {
+    readonly number: number;
+    readonly method: string | null;
+    readonly leaves: boolean;
+    readonly atOnce: boolean;
+    readonly given: string;
+    bytes(at: number): Buffer;
+    pieces(at: number): NativeBytes | null;
+    answer(value: string, bytes: Uint8Array[]): void;
+    end(): void;
+    fail(told: string): void;
+}
+
+export type Serve = (ask: NativeAsk | null, waiting: boolean) => void;
+
 interface Native {
     names(): string[];
-    open(options: string): Promise<NativeCrm>;
+    open(options: string, hosts?: string, serve?: Serve): Promise<NativeCrm>;
+    portMethods(): string[];
 }
 
 /** What was built from the source stands here; what npm has fetched is a package of its own, for this kind of machine. */

@@ -29,7 +29,9 @@ pub struct NativeBytes {
 }
 
 impl NativeBytes {
-    fn new(pieces: impl futures::Stream<Item = Result<Vec<u8>>> + Send + 'static) -> Self {
+    pub(crate) fn new(
+        pieces: impl futures::Stream<Item = Result<Vec<u8>>> + Send + 'static,
+    ) -> Self {
         NativeBytes { pieces: Arc::new(Mutex::new(pieces.fuse().boxed())) }
     }
 

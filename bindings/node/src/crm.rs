@@ -4,13 +4,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crm_core::identity::Arrival;
 use crm_core::{Crm, Error, ErrorKind, Principal, Result, Session};
+use crm_embed::ports::Ports;
 use crm_embed::{Mounting, Opened, Opening};
 use napi::bindgen_prelude::{Env, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::crossing::{given, operation, parsed, promise, text, thrown, wait};
 use crate::mount::NativeMount;
+use crate::ports::{Desk, Serve, ToldHosts};
 use crate::session::NativeSession;
 use crate::worker::NativeWorker;
 
@@ -19,6 +22,8 @@ pub(crate) struct Open {
     opened: RwLock<Option<Opened>>,
     /// Whether it is closed, for what waits.
     closed: watch::Sender<bool>,
+    /// The way to objects of the host's, where it has written ports.
+    desk: Option<Arc<Desk>>,
 }
 
 impl Open {
@@ -40,6 +45,18 @@ impl Open {
         async move {
             // An error says that the CRM itself is gone.
             let _ = closed.wait_for(|closed| *closed).await;
+        }
+    }
+
+    /// What `work` comes to, on this very thread.
+    pub(crate) fn wait<T>(
+        &self,
+        env: &Env,
+        work: impl Future<Output = Result<T>>,
+    ) -> napi::Result<T> {
+        match &self.desk {
+            Some(desk) => desk.wait(env, work).map_err(|error| thrown(&error)),
+            None => wait(work),
         }
     }
 
@@ -98,17 +115,36 @@ async fn of_bearer(crm: Crm, bearer: String) -> Result<Session> {
     crm.identity(arrival).authenticate(&bearer).await
 }
 
-/// Opens a CRM; the options are those of all bindings.
+/// Opens a CRM; the options are those of all bindings. `hosts` are the objects behind its ports, which `serve`
+/// calls.
 #[napi]
-pub fn open(env: &Env, options: String) -> napi::Result<PromiseRaw<'_, NativeCrm>> {
-    promise(env, opened(options))
+pub fn open<'env>(
+    env: &'env Env,
+    options: String,
+    hosts: Option<String>,
+    serve: Option<Serve<'_>>,
+) -> napi::Result<PromiseRaw<'env, NativeCrm>> {
+    let desk = serve.map(|serve| Desk::new(env, &serve)).transpose()?.map(Arc::new);
+    promise(env, async move {
+        opened(options, hosts, desk).await.map_err(|error| error.in_operation("crm.open"))
+    })
 }
 
-async fn opened(options: String) -> Result<NativeCrm> {
-    let opening: Opening = parsed(&options).map_err(|error| error.in_operation("crm.open"))?;
-    let opened = opening.open(|builder| builder).await;
-    let opened = opened.map_err(|error| error.in_operation("crm.open"))?;
-    let open = Open { opened: RwLock::new(Some(opened)), closed: watch::Sender::new(false) };
+async fn opened(
+    options: String,
+    hosts: Option<String>,
+    desk: Option<Arc<Desk>>,
+) -> Result<NativeCrm> {
+    let opening: Opening = parsed(&options)?;
+    let mut ports = Ports::default();
+    if let (Some(hosts), Some(desk)) = (hosts, &desk) {
+        let hosts = parsed::<ToldHosts>(&hosts)?.hosts(desk)?;
+        // The clock is asked at once, and a thread waits for it.
+        let new = tokio::task::spawn_blocking(|| Ports::new(hosts, &Handle::current()));
+        ports = new.await.map_err(Error::internal)??;
+    }
+    let opened = Some(opening.open(|builder| ports.equip(builder)).await?);
+    let open = Open { opened: RwLock::new(opened), closed: watch::Sender::new(false), desk };
     Ok(NativeCrm { open: Arc::new(open) })
 }
 
@@ -127,8 +163,8 @@ impl NativeCrm {
 
     /// The same, on this very thread.
     #[napi]
-    pub fn call_blocking(&self, number: u32, args: String) -> napi::Result<String> {
-        wait(self.run(number, args))
+    pub fn call_blocking(&self, env: &Env, number: u32, args: String) -> napi::Result<String> {
+        self.open.wait(env, self.run(number, args))
     }
 
     /// A session of a user.
@@ -144,8 +180,13 @@ impl NativeCrm {
 
     /// A session of a user, on this very thread.
     #[napi]
-    pub fn session_blocking(&self, tenant: String, user: String) -> napi::Result<NativeSession> {
-        wait(self.begin(|crm| of_user(crm, tenant, user)))
+    pub fn session_blocking(
+        &self,
+        env: &Env,
+        tenant: String,
+        user: String,
+    ) -> napi::Result<NativeSession> {
+        self.open.wait(env, self.begin(|crm| of_user(crm, tenant, user)))
     }
 
     /// A session of the host itself, who may do everything in the tenant.

@@ -6,11 +6,13 @@ use std::task::{Context, Poll, Waker};
 
 use crm_core::operations::{Given, Operation, Reply};
 use crm_core::{Error, ErrorKind, Result};
+use crm_embed::ports::raised;
 use futures::FutureExt;
 use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue, within_runtime_if_available};
 use serde::Serialize;
 
 use crate::OPERATIONS;
+use crate::ports::Raised;
 
 /// An error as the TypeScript reads it, as the message of an error of Node.
 #[derive(Serialize)]
@@ -23,6 +25,8 @@ struct Told<'e> {
     existing_id: Option<uuid::Uuid>,
     retry_after: Option<f64>,
     cause: Option<String>,
+    /// The number of what a host's object has raised.
+    raised: Option<u32>,
 }
 
 pub(crate) fn thrown(error: &Error) -> napi::Error {
@@ -35,6 +39,7 @@ pub(crate) fn thrown(error: &Error) -> napi::Error {
         existing_id: error.existing_id(),
         retry_after: error.retry_after().map(|after| after.as_secs_f64()),
         cause: std::error::Error::source(error).map(ToString::to_string),
+        raised: raised::<Raised>(error).map(|raised| raised.number),
     };
     // Without a text the TypeScript has an error that it does not know, which is `internal`.
     napi::Error::from_reason(serde_json::to_string(&told).unwrap_or_default())
@@ -76,7 +81,7 @@ pub(crate) fn wait<T>(work: impl Future<Output = Result<T>>) -> napi::Result<T> 
 }
 
 /// A panic is an error like others: it is ours, and the host lives on.
-async fn contained<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn contained<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(of_panic(&*panic)))
 }
 

@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod import;
 mod mount;
+mod ports;
 mod session;
 mod worker;
 

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use crate::bytes::{NativeBytes, NativeRecording};
 use crate::crm::Open;
-use crate::crossing::{given, operation, parsed, promise, promise_at_once, text, wait};
+use crate::crossing::{given, operation, parsed, promise, promise_at_once, text};
 use crate::events::{NativeGroup, NativeSubscription};
 use crate::import::NativeImport;
 
@@ -60,8 +60,8 @@ impl NativeSession {
 
     /// The same, on this very thread.
     #[napi]
-    pub fn call_blocking(&self, number: u32, args: String) -> napi::Result<String> {
-        wait(self.run(number, args))
+    pub fn call_blocking(&self, env: &Env, number: u32, args: String) -> napi::Result<String> {
+        self.open.wait(env, self.run(number, args))
     }
 
     /// Follows the events after a place.
