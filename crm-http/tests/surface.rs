@@ -11,8 +11,14 @@ const ONLY_HTTP: &[(&str, &str)] = &[
     ("get_liveness", "a host that runs knows that it does"),
     ("get_readiness", "a host asks `check`"),
     ("create_realtime_ticket", "a host's own process needs no ticket to follow events"),
-    ("take_twilio_callback", "carriers speak HTTP: the host mounts the API, or passes requests on"),
-    ("take_twilio_call", "carriers speak HTTP: the host mounts the API, or passes requests on"),
+    (
+        "take_twilio_callback",
+        "one carrier's route; a host hands any carrier's requests in by `webhook`",
+    ),
+    (
+        "take_twilio_call",
+        "one carrier's route; a host hands any carrier's requests in by `webhook`",
+    ),
     ("oidc_login", "browsers are sent on by HTTP"),
     ("oidc_callback", "browsers are sent on by HTTP"),
     ("oidc_exchange_code", "the code comes from a browser that was sent on"),
@@ -28,6 +34,7 @@ const ONLY_HOSTS: &[(&str, &str)] = &[
     ("tenants.list", "the operator's"),
     ("tenants.set_password", "the operator's"),
     ("events.subscribe", "over HTTP it is `/ws` and `/events`, which OpenAPI cannot describe"),
+    ("calls.webhook", "over HTTP each carrier has routes of its own"),
     ("events.group", "the place of a group is kept for programs of the host"),
 ];
 

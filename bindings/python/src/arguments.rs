@@ -23,7 +23,7 @@ struct Reason {
 }
 
 impl Refused {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Refused(Box::new(Reason { path: String::new(), code, message, cause: None }))
     }
@@ -33,7 +33,7 @@ impl Refused {
         self
     }
 
-    fn within(mut self, place: &str) -> Self {
+    pub(crate) fn within(mut self, place: &str) -> Self {
         let path = &self.0.path;
         let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
         self.0.path = format!("{place}{dot}{path}");
@@ -55,7 +55,7 @@ impl From<PyErr> for Refused {
     }
 }
 
-type Read<T> = Result<T, Refused>;
+pub(crate) type Read<T> = Result<T, Refused>;
 
 /// All arguments by name. What is UNSET is not given, nor is None, unless it clears.
 pub(crate) fn read(given: &Bound<'_, PyDict>, none_clears: bool) -> Read<Map<String, Value>> {
@@ -162,7 +162,7 @@ fn rare(value: &Bound<'_, PyAny>, depth: usize) -> Read<Value> {
     Err(Refused::new("invalid_type", format!("a value of type `{class}` is not understood")))
 }
 
-fn text(value: &Bound<'_, PyAny>) -> Read<String> {
+pub(crate) fn text(value: &Bound<'_, PyAny>) -> Read<String> {
     let text =
         value.cast::<PyString>().map_err(|_| Refused::new("invalid_type", "names are text"))?;
     text.to_str().map(str::to_owned).map_err(|error| {

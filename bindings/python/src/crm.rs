@@ -59,7 +59,7 @@ pub(crate) fn open(options: &Bound<'_, PyDict>, objects: &Bound<'_, PyDict>) -> 
 
 impl Crm {
     /// The core's own, which is cheap to clone.
-    fn core(&self, py: Python<'_>) -> PyResult<crm_core::Crm> {
+    pub(crate) fn core(&self, py: Python<'_>) -> PyResult<crm_core::Crm> {
         self.look(py, |opened| Ok(opened.crm.clone()))
     }
 

@@ -15,6 +15,7 @@ mod record;
 mod reply;
 mod shape;
 mod waiting;
+mod webhook;
 
 use pyo3::pymodule;
 
@@ -55,6 +56,8 @@ mod _native {
     use crate::record::{Held, Record};
     #[pymodule_export]
     use crate::waiting::Waiting;
+    #[pymodule_export]
+    use crate::webhook::webhook;
 
     #[cfg(any(debug_assertions, feature = "testing"))]
     #[pymodule_export]

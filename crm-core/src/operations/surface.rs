@@ -16,6 +16,8 @@ pub struct Stream {
     pub name: &'static str,
     /// What the HTTP API calls it, where it is in its document.
     pub http: Option<&'static str>,
+    /// Whether it belongs to a session; what does not is the `Crm`'s own, and in no namespace of it.
+    pub in_session: bool,
     /// What it does.
     pub doc: &'static str,
 }
@@ -25,28 +27,39 @@ pub const STREAMS: &[Stream] = &[
     Stream {
         name: "contacts.import_from",
         http: Some("import_contacts"),
+        in_session: true,
         doc: "Import contacts from a file, bytes or a stream; a bad row is counted and explained, the good \
               ones are kept.",
     },
     Stream {
         name: "contacts.export_to",
         http: Some("export_contacts"),
+        in_session: true,
         doc: "Export all contacts to a file, bytes or a stream.",
     },
     Stream {
         name: "calls.recording",
         http: Some("get_recording"),
+        in_session: true,
         doc: "Hear a call's recording.",
     },
     Stream {
         name: "events.subscribe",
         http: None,
+        in_session: true,
         doc: "Follow the tenant's events from a position on: whole, or told that some are missing.",
     },
     Stream {
         name: "events.group",
         http: None,
+        in_session: true,
         doc: "Follow the tenant's events in a group whose position is stored: each batch at least once.",
+    },
+    Stream {
+        name: "calls.webhook",
+        http: None,
+        in_session: false,
+        doc: "Hand in a request that a carrier has sent, and learn what to answer it.",
     },
 ];
 
@@ -63,7 +76,14 @@ pub fn surface() -> Map<String, Value> {
     replies.subschema_for::<ImportReport>();
     let streams: Vec<Value> = STREAMS
         .iter()
-        .map(|stream| json!({ "name": stream.name, "http": stream.http, "doc": stream.doc }))
+        .map(|stream| {
+            json!({
+                "name": stream.name,
+                "http": stream.http,
+                "doc": stream.doc,
+                "in_session": stream.in_session,
+            })
+        })
         .collect();
     let errors: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
     let events: Vec<String> = EventName::ALL.iter().map(ToString::to_string).collect();

@@ -31,6 +31,7 @@ from ._records import Record as Record
 from ._surface import *  # noqa: F403
 from ._unset import UNSET as UNSET
 from ._unset import Unset as Unset
+from ._webhook import WebhookReply as WebhookReply
 
 
 def log_to_python(level: int = _logging.INFO) -> None:

@@ -17,6 +17,7 @@ from ._surface import (
     FollowedEvent,
     SessionNamespaces,
 )
+from ._webhook import Headers, WebhookReply
 from .asgi import Application
 
 DRAIN = 30.0
@@ -296,6 +297,24 @@ class Crm(CrmNamespaces):
         """
         return Application(_native.mount(self._native, options, worker))
 
+    def webhook(
+        self, provider: str, *, url: str, headers: Headers, body: bytes | bytearray | memoryview
+    ) -> WebhookReply:
+        """Hands in a request that a carrier has sent, and gives what to answer it.
+
+        It is verified and read by the provider's carrier, and what it says of a call is kept, once, whatever the
+        order in which requests come and however often. `not_found` for a provider that is none, `forbidden` where
+        the carrier has not sent it, `malformed`; after `unavailable` and `internal` let the carrier send it again.
+
+        Args:
+            provider: Whose it is: `twilio`, or the name under which `open` was given the carrier.
+            url: The address that was called, with its query, as the public knows it: `public_url` and what follows.
+            headers: The headers by their names, or pairs of a name and a value; text, or bytes as ASGI has them.
+            body: The body as it came, byte by byte.
+        """
+        native = _native.webhook(self._native, provider, url, headers, body)
+        return WebhookReply(*native.wait())
+
     def check(self) -> None:
         """Whether the database answers: an error where it does not."""
         self._native.check().wait()
@@ -393,6 +412,24 @@ class AsyncCrm(AsyncCrmNamespaces):
                 `proxy_header`, `heartbeat_seconds`, `realtime_connections`.
         """
         return Application(_native.mount(self._native, options, worker))
+
+    async def webhook(
+        self, provider: str, *, url: str, headers: Headers, body: bytes | bytearray | memoryview
+    ) -> WebhookReply:
+        """Hands in a request that a carrier has sent, and gives what to answer it.
+
+        It is verified and read by the provider's carrier, and what it says of a call is kept, once, whatever the
+        order in which requests come and however often. `not_found` for a provider that is none, `forbidden` where
+        the carrier has not sent it, `malformed`; after `unavailable` and `internal` let the carrier send it again.
+
+        Args:
+            provider: Whose it is: `twilio`, or the name under which `open` was given the carrier.
+            url: The address that was called, with its query, as the public knows it: `public_url` and what follows.
+            headers: The headers by their names, or pairs of a name and a value; text, or bytes as ASGI has them.
+            body: The body as it came, byte by byte.
+        """
+        native = _native.webhook(self._native, provider, url, headers, body)
+        return WebhookReply(*await native.start())
 
     async def check(self) -> None:
         """Whether the database answers: an error where it does not."""

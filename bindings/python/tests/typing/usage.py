@@ -6,7 +6,7 @@ from uuid import UUID
 
 from typing_extensions import assert_type
 
-from crm_core import AsyncCrm, Contact, ContactPage, Crm, CrmError, FollowedEvent, NewEmail, Reset, SearchHit
+from crm_core import AsyncCrm, Contact, ContactPage, Crm, CrmError, FollowedEvent, NewEmail, Reset, SearchHit, WebhookReply
 
 
 def blocking(crm: Crm, tenant: UUID, user: UUID) -> None:
@@ -30,6 +30,10 @@ def blocking(crm: Crm, tenant: UUID, user: UUID) -> None:
             continue
         assert_type(event, FollowedEvent)
         break
+    told = crm.webhook("twilio", url="https://crm.example/a", headers={"A": "b"}, body=b"")
+    assert_type(told, WebhookReply)
+    assert_type(told.content_type, "str | None")
+    crm.webhook("twilio", url="", headers=[(b"a", b"b")], body="text")  # type: ignore[arg-type]
     try:
         session.contacts.get("x")
     except CrmError as error:
@@ -43,6 +47,8 @@ async def awaited() -> None:
         assert_type(await session.contacts.get(made.owner.id), Contact)
         async for contact in session.contacts.iterate():
             print(contact.display_name)
+        told = await crm.webhook("twilio", url="", headers=[("A", "b"), (b"a", b"b")], body=bytearray())
+        assert_type(told.body, str)
         task = asyncio.create_task(session.contacts.list())
         assert_type(await task, ContactPage)
 
