@@ -6,6 +6,7 @@ import { native, type NativeCrm, type NativeWorker } from "./native.js";
 import { offered, type Ports } from "./ports.js";
 import { Session } from "./session.js";
 import { CrmNamespaces, ofMounting, ofOpening, type CrmBlocking, type Opening } from "./surface.js";
+import { handedIn, type WebhookReply, type WebhookRequest } from "./webhook.js";
 
 /** What runs beside the calls. It does not keep the process alive. */
 export class Worker {
@@ -120,6 +121,17 @@ export class Crm extends CrmNamespaces {
         } catch (error) {
             throw crmError(error);
         }
+    }
+
+    /**
+     * Hands in a request that a carrier has sent, and gives what to answer it. It is verified and read by the carrier of
+     * this provider, `twilio` or one of `telephony` when the CRM was opened, and what it says of a call is kept, once,
+     * whatever the order in which requests come and however often. `not_found` for a provider that is none, `forbidden`
+     * where the carrier has not sent it, `malformed`; after `unavailable` and `internal` let the carrier send it again.
+     */
+    async webhook(provider: string, request: WebhookRequest): Promise<WebhookReply> {
+        const [head, body] = handedIn(provider, request);
+        return JSON.parse(await crossing(() => this.#awaited.track(this.#native.webhook(head, body))));
     }
 
     /** Whether the database answers. `unavailable` where it does not. */

@@ -8,3 +8,4 @@ export type * from "./ports.js";
 export { Session, type BlockingSession } from "./session.js";
 export type { Blocking, Options } from "./calling.js";
 export type * from "./surface.js";
+export type { WebhookReply, WebhookRequest } from "./webhook.js";

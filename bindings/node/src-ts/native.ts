@@ -15,6 +15,7 @@ export interface NativeCrm extends NativeCaller {
     authenticate(bearer: string): Promise<NativeSession>;
     start(jobs: boolean, atOnce?: number): NativeWorker;
     mount(options: string): NativeMount;
+    webhook(head: string, body: Uint8Array): Promise<string>;
     check(): Promise<void>;
     close(): void;
 }

@@ -15,6 +15,7 @@ use crate::crossing::{given, operation, parsed, promise, text, thrown, wait};
 use crate::mount::NativeMount;
 use crate::ports::{Desk, Serve, ToldHosts};
 use crate::session::NativeSession;
+use crate::webhook::hand_in;
 use crate::worker::NativeWorker;
 
 /// What sessions and streams share with the CRM that they came from.
@@ -229,6 +230,18 @@ impl NativeCrm {
         );
         let (mount, crm) = mounted.map_err(|error| thrown(&error))?;
         Ok(NativeMount::start(mount, crm, &self.open))
+    }
+
+    /// Hands in a request of a carrier's, of which `head` has all but the body; what to answer, as JSON.
+    #[napi]
+    pub fn webhook<'env>(
+        &self,
+        env: &'env Env,
+        head: String,
+        body: &[u8],
+    ) -> napi::Result<PromiseRaw<'env, String>> {
+        let (crm, body) = (self.open.crm("calls.webhook"), body.to_vec());
+        promise(env, async move { hand_in(crm?, &head, body).await })
     }
 
     /// Refuses what comes from now on, and ends what follows events.

@@ -15,6 +15,7 @@ mod import;
 mod mount;
 mod ports;
 mod session;
+mod webhook;
 mod worker;
 
 use std::sync::LazyLock;

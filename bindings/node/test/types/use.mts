@@ -2,7 +2,8 @@
 
 import { createServer } from "node:http";
 
-import { Crm, CrmError, type Contact, type ErrorCode, type Handler, type Page, type SearchHit } from "crm-core";
+import { Crm, CrmError, type Contact, type ErrorCode, type Handler, type Page, type SearchHit,
+    type WebhookReply } from "crm-core";
 
 export async function used(): Promise<readonly Contact[]> {
     const crm = await Crm.open({ database: "sqlite::memory:" });
@@ -25,6 +26,15 @@ export async function used(): Promise<readonly Contact[]> {
         if (delivery.type === "event" && delivery.event.name === "contact.created.v1") break;
     }
     const handler: Handler = crm.handler({ prefix: "/crm", perCaller: null, corsOrigins: ["https://app.example"] });
+    createServer(async (request, response) => {
+        const { headers, url = "" } = request;
+        const reply: WebhookReply = await crm.webhook("twilio", { url, headers, body: Buffer.concat(await request.toArray()) });
+        await crm.webhook("twilio", { url, headers: new Headers(), body: "" });
+        await crm.webhook("twilio", { url, headers: [["a", "b"]], body: "" });
+        // @ts-expect-error these are no pairs
+        await crm.webhook("twilio", { url, headers: request.rawHeaders, body: "" });
+        response.end(reply.contentType ?? reply.body);
+    });
     createServer(handler).on("upgrade", (request, socket, head) => handler.upgrade(request, socket, head));
     // @ts-expect-error there is no such option
     crm.handler({ per_caller: null });
