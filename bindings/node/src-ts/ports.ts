@@ -160,7 +160,7 @@ export interface EventBus {
 /** A place of recordings. */
 export interface Blobs {
     put(given: { readonly key: string; readonly chunks: AsyncIterable<Buffer> }): Awaitable<void>;
-    get(given: { readonly key: string; readonly start: number; readonly end: number }): Awaitable<Chunks>;
+    get(given: { readonly key: string; readonly start: number; readonly end: number | null }): Awaitable<Chunks>;
     delete(given: { readonly key: string }): Awaitable<void>;
     check?(given: object): Awaitable<void>;
 }
@@ -215,8 +215,8 @@ export class Hosts {
         return { number: this.#objects.length - 1, methods: native.portMethods().filter(has) };
     }
 
-    /** Answers what is asked. `waiting`: the thread that promises need waits in a blocking call. */
-    readonly serve: Serve = (ask, waiting) => {
+    /** Answers what is asked. */
+    readonly serve: Serve = (ask) => {
         if (ask === null) {
             return;
         }
@@ -232,9 +232,6 @@ export class Hosts {
             );
             if (ask.atOnce) {
                 ask.fail(told(new Error(`\`${ask.method}\` must not be asynchronous`)));
-            } else if (waiting) {
-                const message = `\`${ask.method ?? "an iterator"}\` is asynchronous, and a blocking call waits for it`;
-                ask.fail(told(new CrmError({ code: "conflict", message })));
             }
         } catch (error) {
             ask.fail(told(error));
@@ -319,8 +316,8 @@ export class Hosts {
             this.#iterators.set(this.#count, iterator);
             return { iterator: this.#count };
         }
-        const fields = Object.entries(value).map(([name, field]) => [snake(name), this.#written(field, bytes, depth + 1)]);
-        return { object: Object.fromEntries(fields) };
+        const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+        return { object: Object.fromEntries(fields.map(([name, field]) => [name, this.#written(field, bytes, depth + 1)])) };
     }
 }
 
@@ -328,7 +325,6 @@ export class Hosts {
 const DEEPEST = 16;
 
 const unreadable = (what: string) => ({ unreadable: what });
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
     return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
