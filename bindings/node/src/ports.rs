@@ -1,9 +1,8 @@
 //! Ports written in JavaScript: each method of an object is called on the thread that opened the CRM.
 //!
 //! What is asked stands in a queue, which that thread works off when its event loop comes to it. While it waits in a
-//! blocking call it answers only what is asked at once, such as the clock: what may be asynchronous needs the event
-//! loop, and is left for it. Where the blocking call itself needs such an answer it is refused before anything is
-//! called.
+//! blocking call it answers only what is asked at once, such as the clock: what may be asynchronous is left for the
+//! event loop. No operation waits for that, only jobs and streams do.
 
 mod values;
 
@@ -42,11 +41,6 @@ thread_local! {
     static ENV: Cell<Option<Env>> = const { Cell::new(None) };
     /// Whether this thread is in a method of a port that the CRM, on this very thread, waits for.
     static ANSWERING: Cell<bool> = const { Cell::new(false) };
-}
-
-tokio::task_local! {
-    /// The thread that is blocked until this work is done.
-    static BLOCKED: ThreadId;
 }
 
 /// Refuses to wait in a method of a port for the CRM that waits for the method.
@@ -196,7 +190,7 @@ impl Desk {
     /// What `work` comes to, on this thread, which answers what is asked at once meanwhile.
     pub(crate) fn wait<T>(&self, env: &Env, work: impl Future<Output = Result<T>>) -> Result<T> {
         may_wait()?;
-        let mut work = Box::pin(BLOCKED.scope(self.thread, contained(work)));
+        let mut work = Box::pin(contained(work));
         loop {
             let done = napi::bindgen_prelude::block_on(async {
                 tokio::select! {
@@ -212,11 +206,6 @@ impl Desk {
                 self.serve(env, ask);
             }
         }
-    }
-
-    /// Whether this is work that the objects' own thread is blocked on.
-    fn is_blocked(&self) -> bool {
-        BLOCKED.try_with(|thread| *thread == self.thread).unwrap_or_default()
     }
 }
 
@@ -324,25 +313,8 @@ struct NodeHost {
     desk: Arc<Desk>,
 }
 
-/// The call that cannot be made while JavaScript's thread waits for what comes of it.
-fn blocked(called: Called) -> HostError {
-    let what = match called {
-        Called::Method(_, method) => format!("`{}`", camel_case(method)),
-        Called::Next(_) | Called::Leave(_) => "an iterator".to_owned(),
-    };
-    HostError::coded(
-        ErrorKind::Conflict.code(),
-        format!(
-            "{what} of a port may be asynchronous, and a blocking call cannot wait for it: await the operation"
-        ),
-    )
-}
-
 /// What is awaited of JavaScript.
 async fn awaited(desk: &Arc<Desk>, called: Called, arguments: Arguments) -> Outcome {
-    if desk.is_blocked() {
-        return Err(blocked(called));
-    }
     let (sender, answer) = oneshot::channel();
     ask(desk, called, arguments, Answer::Awaited(sender));
     answer.await.unwrap_or_else(|_| Err(ending()))
