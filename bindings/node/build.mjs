@@ -12,7 +12,8 @@ const run = (program, args, cwd) =>
 
 const library = join(here, "crm-core.node");
 if (existsSync(join(here, "Cargo.toml"))) {
-    run("cargo", ["build", "--locked", "-p", "crm-node", ...(debug ? [] : ["--release"])], root);
+    const profile = debug ? ["--features", "conformance"] : ["--release"];
+    run("cargo", ["build", "--locked", "-p", "crm-node", ...profile], root);
     const name = { darwin: "libcrm_node.dylib", win32: "crm_node.dll" }[process.platform] ?? "libcrm_node.so";
     const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
     // Renamed, since a library that is written over brings down the processes that have it loaded.

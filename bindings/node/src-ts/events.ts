@@ -72,7 +72,10 @@ export class Events {
         this.#awaited = awaited;
     }
 
-    /** Follow the tenant's events from a position on, until the loop is left, the signal comes or the CRM closes. */
+    /**
+     * Follow the tenant's events from a position on, until the loop is left, the signal comes or the CRM closes. "From
+     * now on" is when the first is asked for.
+     */
     async *subscribe(options: Options & { after?: After } = {}): AsyncGenerator<Delivery, void, undefined> {
         const begin = () => this.#native.subscribe(String(options.after ?? "now"));
         for await (const text of reading(begin, options.signal)) {

@@ -103,12 +103,15 @@ export interface NativeAsk {
     fail(told: string): void;
 }
 
-export type Serve = (ask: NativeAsk | null, waiting: boolean) => void;
+export type Serve = (ask: NativeAsk | null) => void;
 
 interface Native {
     names(): string[];
     open(options: string, hosts?: string, serve?: Serve): Promise<NativeCrm>;
     portMethods(): string[];
+    /** Only where the library was built for tests. */
+    portContract?(): string;
+    proveTelephony?(methods: string[], serve: Serve): Promise<string>;
 }
 
 /** What was built from the source stands here; what npm has fetched is a package of its own, for this kind of machine. */

@@ -126,17 +126,16 @@ export interface CarrierRequest {
     readonly body: Uint8Array | string;
 }
 
-interface Callbacks {
+/** What a carrier has that tells of calls by requests. */
+export interface TelephonyCallbacks {
     accountOf(given: { readonly request: CallbackRequest }): string | null | undefined;
     verify(given: { readonly account: CarrierAccount; readonly request: CallbackRequest }): boolean;
     parse(given: { readonly request: CallbackRequest }): CarrierNews;
     writeScript(given: { readonly script: readonly ScriptStep[] }): CarrierReply;
 }
 
-type None<T> = { readonly [K in keyof T]?: undefined };
-
 /** A carrier of calls; one object serves every account. What each method has to do says docs/ports.md. */
-export type Telephony = {
+export interface Telephony {
     check?(given: { readonly account: CarrierAccount }): void;
     start(given: { readonly account: CarrierAccount; readonly call: OutgoingCall }): Awaitable<CarrierCall>;
     find(given: { readonly account: CarrierAccount; readonly sought: SoughtCall }): Awaitable<readonly CarrierCall[]>;
@@ -149,7 +148,10 @@ export type Telephony = {
     audio?(given: { readonly account: CarrierAccount; readonly recordingId: string }): Awaitable<CarrierAudio>;
     deleteRecording?(given: { readonly account: CarrierAccount; readonly recordingId: string }): Awaitable<void>;
     takeCallbacks?(given: { readonly now: Date }): readonly CarrierRequest[];
-} & (Callbacks | None<Callbacks>);
+}
+
+/** The methods of `TelephonyCallbacks` are there together or not at all. */
+type Carrier = Telephony & (TelephonyCallbacks | { readonly [M in keyof TelephonyCallbacks]?: undefined });
 
 /** What carries messages between processes. */
 export interface EventBus {
@@ -160,7 +162,7 @@ export interface EventBus {
 /** A place of recordings. */
 export interface Blobs {
     put(given: { readonly key: string; readonly chunks: AsyncIterable<Buffer> }): Awaitable<void>;
-    get(given: { readonly key: string; readonly start: number; readonly end: number }): Awaitable<Chunks>;
+    get(given: { readonly key: string; readonly start: number; readonly end: number | null }): Awaitable<Chunks>;
     delete(given: { readonly key: string }): Awaitable<void>;
     check?(given: object): Awaitable<void>;
 }
@@ -178,7 +180,7 @@ export interface Channel {
 /** Objects of the host's that take the place of what the CRM brings. */
 export interface Ports {
     /** Carriers of calls, by the name of the provider: 1 to 32 of `a-z0-9_`. */
-    telephony?: { readonly [provider: string]: Telephony } | undefined;
+    telephony?: { readonly [provider: string]: Carrier } | undefined;
     /** The bus between processes. */
     eventBus?: EventBus | undefined;
     /** The place of recordings. */
@@ -215,8 +217,8 @@ export class Hosts {
         return { number: this.#objects.length - 1, methods: native.portMethods().filter(has) };
     }
 
-    /** Answers what is asked. `waiting`: the thread that promises need waits in a blocking call. */
-    readonly serve: Serve = (ask, waiting) => {
+    /** Answers what is asked. */
+    readonly serve: Serve = (ask) => {
         if (ask === null) {
             return;
         }
@@ -232,9 +234,6 @@ export class Hosts {
             );
             if (ask.atOnce) {
                 ask.fail(told(new Error(`\`${ask.method}\` must not be asynchronous`)));
-            } else if (waiting) {
-                const message = `\`${ask.method ?? "an iterator"}\` is asynchronous, and a blocking call waits for it`;
-                ask.fail(told(new CrmError({ code: "conflict", message })));
             }
         } catch (error) {
             ask.fail(told(error));
@@ -319,8 +318,8 @@ export class Hosts {
             this.#iterators.set(this.#count, iterator);
             return { iterator: this.#count };
         }
-        const fields = Object.entries(value).map(([name, field]) => [snake(name), this.#written(field, bytes, depth + 1)]);
-        return { object: Object.fromEntries(fields) };
+        const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+        return { object: Object.fromEntries(fields.map(([name, field]) => [name, this.#written(field, bytes, depth + 1)])) };
     }
 }
 
@@ -328,7 +327,6 @@ export class Hosts {
 const DEEPEST = 16;
 
 const unreadable = (what: string) => ({ unreadable: what });
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
     return typeof value === "object" && value !== null && typeof (value as PromiseLike<unknown>).then === "function";
@@ -426,4 +424,17 @@ export function offered(options: unknown): { rest: unknown; hosts?: string; serv
     };
     const any = telephony ?? eventBus ?? blobs ?? clock ?? channels;
     return any === undefined ? { rest } : { rest, hosts: JSON.stringify(all), serve: hosts.serve };
+}
+
+/**
+ * Runs the conformance suite over the carriers that `fresh` makes: the cases, each with what is wrong or `null`. Beside
+ * what telephony needs, a carrier has `now({})` and `passTime({ seconds })` for its time. Only where the native part was
+ * built for tests.
+ * @internal
+ */
+export async function proveTelephony(fresh: () => object): Promise<[name: string, wrong: string | null][]> {
+    const hosts = new Hosts();
+    hosts.add({ fresh: () => hosts.add(fresh(), "telephony").number }, "fresh");
+    const { methods } = new Hosts().add(fresh(), "telephony");
+    return JSON.parse(await native.proveTelephony!(methods, hosts.serve));
 }

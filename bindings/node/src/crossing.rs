@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue, within_runtime_if_avai
 use serde::Serialize;
 
 use crate::OPERATIONS;
-use crate::ports::Raised;
+use crate::ports::{Raised, is_answering, may_wait};
 
 /// An error as the TypeScript reads it, as the message of an error of Node.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ where
 }
 
 /// The same for work that is often done at once, as a look-up in a file is: it is polled here a single time, and
-/// becomes a task where it has to wait.
+/// becomes a task where it has to wait, and at once where the CRM waits for this very thread.
 pub(crate) fn promise_at_once<T>(
     env: &Env,
     work: impl Future<Output = Result<T>> + Send + 'static,
@@ -65,6 +65,9 @@ pub(crate) fn promise_at_once<T>(
 where
     T: ToNapiValue + Send + 'static,
 {
+    if is_answering() {
+        return promise(env, work);
+    }
     let mut work = Box::pin(contained(work));
     let polled =
         within_runtime_if_available(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
@@ -77,7 +80,8 @@ where
 
 /// What `work` comes to, on the caller's own thread.
 pub(crate) fn wait<T>(work: impl Future<Output = Result<T>>) -> napi::Result<T> {
-    napi::bindgen_prelude::block_on(contained(work)).map_err(|error| thrown(&error))
+    let done = may_wait().and_then(|()| napi::bindgen_prelude::block_on(contained(work)));
+    done.map_err(|error| thrown(&error))
 }
 
 /// A panic is an error like others: it is ours, and the host lives on.

@@ -1,17 +1,19 @@
 //! Ports written in JavaScript: each method of an object is called on the thread that opened the CRM.
 //!
-//! What is asked stands in a queue, which that thread works off: when its event loop comes to it, and also while
-//! it waits in a blocking call.
+//! What is asked stands in a queue, which that thread works off when its event loop comes to it. While it waits in a
+//! blocking call it answers only what is asked at once, such as the clock: what may be asynchronous is left for the
+//! event loop. No operation waits for that, only jobs and streams do.
 
 mod values;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crm_core::{Error, Result};
+use crm_core::{Error, ErrorKind, Result};
 use crm_embed::ports::{
     Arguments, Host, HostError, HostStream, HostValue, Hosts, METHODS, TimeLimits, camel_case,
 };
@@ -28,33 +30,87 @@ use crate::crossing::contained;
 
 pub(crate) use values::Raised;
 
-/// What JavaScript is called with: what is asked, and whether its thread waits in a blocking call.
-pub(crate) type Serve<'f> = Function<'f, FnArgs<(Option<NativeAsk>, bool)>, ()>;
-type Poke = ThreadsafeFunction<(), (), FnArgs<(Option<NativeAsk>, bool)>, Status, false, true>;
-type Answer = Box<dyn FnOnce(Result<Option<HostValue>, HostError>) + Send>;
+/// What JavaScript is called with: what is asked, or nothing where another has been served meanwhile.
+type Asking = FnArgs<(Option<NativeAsk>,)>;
+pub(crate) type Serve<'f> = Function<'f, Asking, ()>;
+type Poke = ThreadsafeFunction<(), (), Asking, Status, false, true>;
+type Outcome = Result<Option<HostValue>, HostError>;
 
 thread_local! {
     /// The environment of this thread, where it is one of JavaScript that has opened a CRM with ports.
     static ENV: Cell<Option<Env>> = const { Cell::new(None) };
+    /// Whether this thread is in a method of a port that the CRM, on this very thread, waits for.
+    static ANSWERING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Refuses to wait in a method of a port for the CRM that waits for the method.
+pub(crate) fn may_wait() -> Result<()> {
+    if !is_answering() {
+        return Ok(());
+    }
+    let message =
+        "a method of a port that is called at once cannot wait for the CRM, which waits for it";
+    Err(Error::new(ErrorKind::Conflict, message))
+}
+
+pub(crate) fn is_answering() -> bool {
+    ANSWERING.get()
 }
 
 /// The way to the objects of one CRM.
 pub(crate) struct Desk {
     asked: Arc<Queue>,
-    serve: FunctionRef<FnArgs<(Option<NativeAsk>, bool)>, ()>,
+    serve: FunctionRef<Asking, ()>,
     poke: Poke,
-    thread: std::thread::ThreadId,
+    thread: ThreadId,
 }
 
 #[derive(Default)]
 struct Queue {
-    asks: Mutex<VecDeque<NativeAsk>>,
+    asks: Mutex<Asks>,
     came: Notify,
 }
 
+#[derive(Default)]
+struct Asks {
+    /// What a thread waits for.
+    at_once: VecDeque<NativeAsk>,
+    others: VecDeque<NativeAsk>,
+}
+
 impl Queue {
-    fn asks(&self) -> MutexGuard<'_, VecDeque<NativeAsk>> {
+    fn asks(&self) -> MutexGuard<'_, Asks> {
         self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, ask: NativeAsk) {
+        if ask.at_once {
+            self.asks().at_once.push_back(ask);
+            self.came.notify_one();
+        } else {
+            self.asks().others.push_back(ask);
+        }
+    }
+
+    /// The next for the event loop. What nobody waits for any more is not called.
+    fn next(&self) -> Option<NativeAsk> {
+        let mut asks = self.asks();
+        loop {
+            let ask = asks.at_once.pop_front().or_else(|| asks.others.pop_front())?;
+            if ask.answer.as_ref().is_some_and(Answer::is_wanted) {
+                return Some(ask);
+            }
+        }
+    }
+
+    fn next_at_once(&self) -> Option<NativeAsk> {
+        self.asks().at_once.pop_front()
+    }
+
+    fn clear(&self) {
+        let asks = std::mem::take(&mut *self.asks());
+        // Dropped without the lock: an iterator among them asks for its end.
+        drop(asks);
     }
 }
 
@@ -69,13 +125,38 @@ enum Called {
     Leave(u32),
 }
 
+/// Who waits for what comes of it.
+enum Answer {
+    Awaited(oneshot::Sender<Outcome>),
+    AtOnce(mpsc::SyncSender<Outcome>),
+    Nobody,
+}
+
+impl Answer {
+    fn is_wanted(&self) -> bool {
+        match self {
+            Answer::Awaited(sender) => !sender.is_closed(),
+            Answer::AtOnce(_) | Answer::Nobody => true,
+        }
+    }
+
+    fn give(self, outcome: Outcome) {
+        // Who has stopped waiting wants no answer.
+        match self {
+            Answer::Awaited(sender) => drop(sender.send(outcome)),
+            Answer::AtOnce(sender) => drop(sender.send(outcome)),
+            Answer::Nobody => {}
+        }
+    }
+}
+
 impl Desk {
     /// The way to the objects behind `serve`, for the thread that this is called on.
     pub(crate) fn new(env: &Env, serve: &Serve<'_>) -> napi::Result<Self> {
         let asked = Arc::new(Queue::default());
         let poke = serve.build_threadsafe_function::<()>().weak::<true>().build_callback({
             let asked = Arc::clone(&asked);
-            move |_| Ok(FnArgs::from((asked.asks().pop_front(), false)))
+            move |_| Ok(FnArgs::from((asked.next(),)))
         })?;
         ENV.set(Some(*env));
         let thread = std::thread::current().id();
@@ -87,11 +168,10 @@ impl Desk {
         if let Some(env) = self.here().filter(|_| ask.at_once) {
             return self.serve(&env, ask);
         }
-        self.asked.asks().push_back(ask);
-        self.asked.came.notify_one();
+        self.asked.push(ask);
         if self.poke.call((), ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
             // The thread is ending: who waits for an answer learns that none comes.
-            self.asked.asks().clear();
+            self.asked.clear();
         }
     }
 
@@ -100,13 +180,16 @@ impl Desk {
     }
 
     fn serve(&self, env: &Env, ask: NativeAsk) {
+        let before = ANSWERING.replace(true);
         let served = self.serve.borrow_back(env);
         // What is not answered is dropped with the ask, and who waits for it is told so.
-        drop(served.and_then(|serve| serve.call(FnArgs::from((Some(ask), true)))));
+        drop(served.and_then(|serve| serve.call(FnArgs::from((Some(ask),)))));
+        ANSWERING.set(before);
     }
 
-    /// What `work` comes to, on this thread, which answers what is asked meanwhile.
+    /// What `work` comes to, on this thread, which answers what is asked at once meanwhile.
     pub(crate) fn wait<T>(&self, env: &Env, work: impl Future<Output = Result<T>>) -> Result<T> {
+        may_wait()?;
         let mut work = Box::pin(contained(work));
         loop {
             let done = napi::bindgen_prelude::block_on(async {
@@ -119,8 +202,7 @@ impl Desk {
             if let Some(done) = done {
                 return done;
             }
-            loop {
-                let Some(ask) = self.asked.asks().pop_front() else { break };
+            while let Some(ask) = self.asked.next_at_once() {
                 self.serve(env, ask);
             }
         }
@@ -206,22 +288,17 @@ impl NativeAsk {
         self.settle(Err(values::raised(&told)));
     }
 
-    fn settle(&mut self, outcome: Result<Option<HostValue>, HostError>) {
+    fn settle(&mut self, outcome: Outcome) {
         if let Some(answer) = self.answer.take() {
-            answer(outcome);
+            answer.give(outcome);
         }
     }
 }
 
-fn ask(
-    desk: &Arc<Desk>,
-    called: Called,
-    at_once: bool,
-    arguments: Arguments,
-    answer: impl FnOnce(Result<Option<HostValue>, HostError>) + Send + 'static,
-) {
+fn ask(desk: &Arc<Desk>, called: Called, arguments: Arguments, answer: Answer) {
     let (given, side) = values::given(arguments);
-    let answer: Option<Answer> = Some(Box::new(answer));
+    let at_once = matches!(answer, Answer::AtOnce(_));
+    let answer = Some(answer);
     desk.ask(NativeAsk { called, at_once, given, side, answer, desk: Arc::clone(desk) });
 }
 
@@ -237,14 +314,9 @@ struct NodeHost {
 }
 
 /// What is awaited of JavaScript.
-async fn awaited(
-    desk: &Arc<Desk>,
-    called: Called,
-    arguments: Arguments,
-) -> Result<Option<HostValue>, HostError> {
+async fn awaited(desk: &Arc<Desk>, called: Called, arguments: Arguments) -> Outcome {
     let (sender, answer) = oneshot::channel();
-    // Nobody may wait any more.
-    ask(desk, called, false, arguments, |outcome| drop(sender.send(outcome)));
+    ask(desk, called, arguments, Answer::Awaited(sender));
     answer.await.unwrap_or_else(|_| Err(ending()))
 }
 
@@ -267,8 +339,7 @@ impl Host for NodeHost {
     ) -> Result<HostValue, HostError> {
         let (sender, answer) = mpsc::sync_channel(1);
         let called = Called::Method(self.number, method);
-        // Who has stopped waiting wants no answer.
-        ask(&self.desk, called, true, arguments, move |outcome| drop(sender.send(outcome)));
+        ask(&self.desk, called, arguments, Answer::AtOnce(sender));
         match answer.recv_timeout(limit) {
             Ok(answer) => Ok(answer?.unwrap_or(HostValue::Null)),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(HostError::late()),
@@ -278,6 +349,10 @@ impl Host for NodeHost {
 
     fn has(&self, method: &str) -> bool {
         self.methods.contains(method)
+    }
+
+    fn spelling(&self) -> fn(&str) -> String {
+        camel_case
     }
 }
 
@@ -291,7 +366,7 @@ struct Pulled {
 impl Drop for Pulled {
     fn drop(&mut self) {
         if !self.over {
-            ask(&self.desk, Called::Leave(self.number), false, Vec::new(), drop);
+            ask(&self.desk, Called::Leave(self.number), Vec::new(), Answer::Nobody);
         }
     }
 }
@@ -318,19 +393,20 @@ pub(crate) struct ToldHost {
 
 impl ToldHost {
     fn host(self, desk: &Arc<Desk>) -> Arc<dyn Host> {
-        let known = METHODS.iter().map(|method| method.name).chain(EXAMINED);
-        let methods = known.filter(|name| self.methods.contains(&camel_case(name))).collect();
+        let methods = names().filter(|name| self.methods.contains(&camel_case(name))).collect();
         Arc::new(NodeHost { number: self.number, methods, desk: Arc::clone(desk) })
     }
 }
 
-/// What the conformance suite calls of a carrier beside the port's methods.
-const EXAMINED: [&str; 2] = ["now", "pass_time"];
+/// The methods of all ports, and the one that the conformance suite calls beside them.
+fn names() -> impl Iterator<Item = &'static str> {
+    let examined = cfg!(feature = "conformance").then_some("pass_time");
+    METHODS.iter().map(|method| method.name).chain(examined)
+}
 
 /// The objects of a CRM, as they are told of.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[derive(Default)]
 pub(crate) struct ToldHosts {
     telephony: BTreeMap<String, ToldHost>,
     event_bus: Option<ToldHost>,
@@ -372,7 +448,14 @@ impl ToldHosts {
 /// The names of all methods of ports.
 #[napi]
 pub fn port_methods() -> Vec<String> {
-    METHODS.iter().map(|method| method.name).chain(EXAMINED).map(camel_case).collect()
+    names().map(camel_case).collect()
+}
+
+/// The methods of all ports and the shapes of what they answer, as JSON, for tests.
+#[cfg(feature = "conformance")]
+#[napi]
+pub fn port_contract() -> String {
+    crm_embed::ports::contract().to_string()
 }
 
 /// Runs the conformance suite of telephony over the carriers that object 0 makes by its method `fresh`, which
@@ -388,13 +471,11 @@ pub fn prove_telephony<'env>(
     let maker = ToldHost { number: 0, methods: Vec::new() }.host(&desk);
     let fresh = move || {
         let made = maker.call_now("fresh", Vec::new(), TimeLimits::default().call_now);
-        match made.map_err(Error::internal)? {
-            HostValue::Integer(number) => {
-                let number = u32::try_from(number).map_err(Error::internal)?;
-                Ok(ToldHost { number, methods: methods.clone() }.host(&desk))
-            }
-            other => Err(Error::internal(format!("`fresh` has answered {other:?}"))),
-        }
+        let HostValue::Integer(number) = made.map_err(Error::internal)? else {
+            return Err(Error::internal("`fresh` has to answer the number of a carrier"));
+        };
+        let number = u32::try_from(number).map_err(Error::internal)?;
+        Ok(ToldHost { number, methods: methods.clone() }.host(&desk))
     };
     crate::crossing::promise(env, async {
         let proofs = crm_embed::ports::prove_telephony(fresh).await?;

@@ -185,16 +185,7 @@ impl Host for PyHost {
 #[cfg(any(debug_assertions, feature = "testing"))]
 #[pyfunction]
 pub(crate) fn port_methods() -> String {
-    let methods: Vec<_> = METHODS
-        .iter()
-        .map(|method| {
-            serde_json::json!({
-                "port": method.port, "name": method.name, "arguments": method.arguments,
-                "answer": method.answer, "optional": method.optional, "at_once": method.at_once,
-            })
-        })
-        .collect();
-    serde_json::json!({ "methods": methods, "answers": crm_embed::ports::answers() }).to_string()
+    crm_embed::ports::contract().to_string()
 }
 
 /// Runs the conformance suite over the carriers that `fresh` makes: the cases, each with what is wrong.

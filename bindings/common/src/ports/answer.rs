@@ -137,21 +137,8 @@ fn read<T: DeserializeOwned>(asked: Asked, place: String, value: HostValue) -> R
             (path, Some(named)) if !path.ends_with(named) => join(&join(&place, path), named),
             (path, _) => join(&place, path),
         };
-        asked.wrong(&at, &without_values(&reason)).with_source(reason)
+        asked.wrong(&at, &asked.without_values(&reason)).with_source(reason)
     })
-}
-
-/// The reason without what the host had answered.
-fn without_values(reason: &str) -> String {
-    let expected = reason.split_once(", expected ").map(|(_, expected)| expected);
-    let known = ["missing field", "unknown field", "duplicate field"];
-    let known = known.iter().find(|known| reason.starts_with(**known));
-    match (known, expected) {
-        (Some(known), Some(expected)) => format!("{known}, expected {expected}"),
-        (Some(known), None) => (*known).to_owned(),
-        (None, Some(expected)) => format!("expected {expected}"),
-        (None, None) => "no such value".to_owned(),
-    }
 }
 
 fn json(asked: Asked, place: &str, value: HostValue) -> Result<Value, Error> {
@@ -211,7 +198,24 @@ fn join(place: &str, name: &str) -> String {
 impl Asked {
     /// A wrong answer.
     pub(super) fn wrong(self, place: &str, reason: &(impl Display + ?Sized)) -> Error {
-        let at = if place.is_empty() { String::new() } else { format!(" at `{place}`") };
+        let at =
+            if place.is_empty() { String::new() } else { format!(" at `{}`", (self.spell)(place)) };
         Error::new(ErrorKind::Internal, format!("{self} answered wrongly{at}: {reason}"))
+    }
+
+    /// The reason without what the host had answered.
+    fn without_values(self, reason: &str) -> String {
+        let expected = reason.split_once(", expected ").map(|(_, expected)| expected);
+        let known = ["missing field", "unknown field", "duplicate field"];
+        let known = known.iter().find(|known| reason.starts_with(**known));
+        match (known, expected) {
+            // Here the expected are names.
+            (Some(known), Some(expected)) => {
+                format!("{known}, expected {}", (self.spell)(expected))
+            }
+            (Some(known), None) => (*known).to_owned(),
+            (None, Some(expected)) => format!("expected {expected}"),
+            (None, None) => "no such value".to_owned(),
+        }
     }
 }

@@ -71,6 +71,17 @@ pub const METHODS: &[Method] = &[
     method("channel", "send", &["notification", "user"], ""),
 ];
 
+/// [`METHODS`] and [`answers`] as JSON, for what is written in the languages to be held against.
+pub fn contract() -> Value {
+    let methods = METHODS.iter().map(|method| {
+        serde_json::json!({
+            "port": method.port, "name": method.name, "arguments": method.arguments,
+            "answer": method.answer, "optional": method.optional, "at_once": method.at_once,
+        })
+    });
+    serde_json::json!({ "methods": methods.collect::<Value>(), "answers": answers() })
+}
+
 /// The shapes that hosts answer with, by name, as JSON Schema 2020-12. `chunks` of `CarrierAudio`, an
 /// asynchronous iterator of bytes, and `body` of `CarrierRequest`, bytes, have no schema and stand beside.
 pub fn answers() -> BTreeMap<String, Value> {

@@ -29,6 +29,7 @@ pub(super) struct Door {
 pub(super) struct Asked {
     port: &'static str,
     method: &'static str,
+    pub(super) spell: fn(&str) -> String,
 }
 
 /// A call that did not come off.
@@ -55,9 +56,10 @@ impl Door {
         needed: &[&str],
     ) -> Result<Self> {
         let missing = needed.iter().filter(|method| !host.has(method));
+        let spell = host.spelling();
         let missing: Vec<_> = missing
             .map(|method| {
-                let message = format!("the host's {port} has no method `{method}`");
+                let message = format!("the host's {port} has no method `{}`", spell(method));
                 FieldError::new(format!("{port}.{method}"), "missing_method", message)
             })
             .collect();
@@ -73,7 +75,7 @@ impl Door {
     }
 
     pub(super) fn asked(&self, method: &'static str) -> Asked {
-        Asked { port: self.port, method }
+        Asked { port: self.port, method, spell: self.host.spelling() }
     }
 
     pub(super) async fn call(
@@ -198,7 +200,7 @@ impl Asked {
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` of the host's {}", self.method, self.port)
+        write!(f, "`{}` of the host's {}", (self.spell)(self.method), self.port)
     }
 }
 

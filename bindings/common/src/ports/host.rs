@@ -46,6 +46,11 @@ pub trait Host: Send + Sync + 'static {
 
     /// Whether there is such a method, named in snake_case.
     fn has(&self, method: &str) -> bool;
+
+    /// How the host's language writes a name, for what its author is told.
+    fn spelling(&self) -> fn(&str) -> String {
+        str::to_owned
+    }
 }
 
 /// What a host's method raised.

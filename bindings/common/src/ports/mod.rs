@@ -33,7 +33,7 @@ pub use blobs::HostBlobs;
 pub use bus::HostBus;
 pub use channel::HostChannel;
 pub use clock::HostClock;
-pub use contract::{METHODS, Method, answers};
+pub use contract::{METHODS, Method, answers, contract};
 pub use host::{Host, HostError, camel_case, raised, within};
 #[cfg(feature = "conformance")]
 pub use prove::{Proof, prove_telephony};

@@ -1,7 +1,6 @@
 //! Values on their way to a host's object and back, and what it raises, as JSON that `src-ts/ports.ts` reads and
 //! writes: what JSON has not is an object with one key, which says what it is.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -125,10 +124,7 @@ fn read(value: Value, bytes: &[Buffer], desk: &Arc<Desk>) -> HostValue {
 
 fn of_tag(tag: &str, value: Value, bytes: &[Buffer], desk: &Arc<Desk>) -> HostValue {
     match (tag, value) {
-        ("object", Value::Object(fields)) => {
-            let fields = fields.into_iter().map(|(name, field)| (name, read(field, bytes, desk)));
-            HostValue::Object(fields.collect::<BTreeMap<_, _>>())
-        }
+        ("object", Value::Object(fields)) => object(fields, bytes, desk),
         ("time", Value::String(text)) => match text.parse() {
             Ok(time) => HostValue::Time(time),
             Err(_) => unreadable("a time out of range"),
@@ -149,6 +145,27 @@ fn of_tag(tag: &str, value: Value, bytes: &[Buffer], desk: &Arc<Desk>) -> HostVa
         ("unreadable", Value::String(what)) => HostValue::Unreadable(what),
         _ => unreadable("something that cannot be read"),
     }
+}
+
+fn object(fields: Map<String, Value>, bytes: &[Buffer], desk: &Arc<Desk>) -> HostValue {
+    if let Some(name) = fields.keys().find(|name| name.contains('_')) {
+        return unreadable(&format!("an object with `{name}`, whose name is not in camelCase,"));
+    }
+    let fields = fields.into_iter();
+    HostValue::Object(
+        fields.map(|(name, field)| (snake_case(&name), read(field, bytes, desk))).collect(),
+    )
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// What was raised: the number under which the TypeScript keeps the very object.
@@ -194,7 +211,9 @@ pub(super) fn raised(text: &str) -> HostError {
     let error = HostError {
         code: told.code,
         retryable: told.retryable,
-        fields: fields.map(|one| FieldError::new(one.field, one.code, one.message)).collect(),
+        fields: fields
+            .map(|one| FieldError::new(snake_case(&one.field), one.code, one.message))
+            .collect(),
         retry_after: told.retry_after.and_then(|wait| Duration::try_from_secs_f64(wait).ok()),
         ..HostError::new(told.message.clone())
     };
