@@ -7,6 +7,8 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 
 import { CrmError } from "crm-core";
+
+import { Awaited, Plain } from "./carriers.mjs";
 import { failure, member, opened } from "./support.mjs";
 
 const ACCOUNT = "AC00000000000000000000000000000000";
@@ -50,6 +52,46 @@ test("a call comes in, and is told of further", async (t) => {
     const [call, ...others] = await calls();
     assert.deepEqual([call.status, call.durationSeconds, call.version, others.length], ["completed", 42, 2, 0]);
 });
+
+/** It sends what it has to tell by itself. */
+class Sending extends Plain {
+    takeCallbacks = undefined;
+
+    sent() {
+        return super.takeCallbacks();
+    }
+}
+
+for (const [how, made] of [["plain", (sending) => sending], ["awaited", (sending) => new Awaited(sending)]]) {
+    test(`what a carrier of the host's own sends moves its call on: ${how}`, async (t) => {
+        const carrier = new Sending();
+        const crm = await opened(t, {
+            publicUrl: "https://crm.example", telephony: { theirs: made(carrier) }, clock: { now: () => carrier.now() },
+        });
+        const session = await crm.operator((await member(crm)).tenant.id);
+        await session.telephony.createAccount({
+            provider: "theirs", name: "acme", secrets: { authTokens: ["token"] }, numbers: ["+14255550199"],
+        });
+        const { id: contactId } = await session.contacts.create({ firstName: "Ada", phones: [{ number: "+14255550150" }] });
+        const worker = crm.startWorker();
+        const { id } = await session.calls.start({ contactId });
+        // The carrier is asked in between.
+        while ((await session.calls.get(id)).providerCallId === null) await new Promise(setImmediate);
+        await worker.stop();
+        carrier.passTime({ seconds: 20 });
+        const [first, ...others] = carrier.sent();
+        const forged = { ...first, body: first.body.replace("initiated", "completed") };
+        assert.equal((await failure(() => crm.webhook("theirs", forged))).code, "forbidden");
+        const told = [];
+        for (const request of [first, ...others]) {
+            for (let time = 0; time < 2; time += 1) {
+                assert.deepEqual(await crm.webhook("theirs", request), { contentType: null, body: "" });
+            }
+            told.push((await session.calls.get(id)).status);
+        }
+        assert.deepEqual(told, ["initiated", "ringing", "in_progress", "completed"]);
+    });
+}
 
 test("what is not the carrier's is refused", async (t) => {
     const { crm, calls } = await called(t);
