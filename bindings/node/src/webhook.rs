@@ -21,7 +21,7 @@ fn pairs(headers: Vec<Vec<String>>) -> Result<Vec<(String, String)>> {
     let pair = |(at, pair): (usize, Vec<String>)| match <[String; 2]>::try_from(pair) {
         Ok([name, value]) => Ok((name.to_ascii_lowercase(), value)),
         Err(_) => Err(Error::invalid_field(
-            &format!("headers[{at}]"),
+            format!("headers[{at}]"),
             "invalid_value",
             "a header is a name and a value",
         )),
