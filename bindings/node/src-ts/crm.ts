@@ -21,6 +21,11 @@ export class Worker {
     stop(): Promise<void> {
         return crossing(() => this.#native.stop());
     }
+
+    /** Stops it at the end of an `await using`. */
+    [Symbol.asyncDispose](): Promise<void> {
+        return this.stop();
+    }
 }
 
 /** A CRM whose methods wait on the caller's thread. */

@@ -10,6 +10,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::crossing::{given, operation, parsed, promise, text, thrown, wait};
 use crate::mount::NativeMount;
@@ -25,6 +26,8 @@ pub(crate) struct Open {
     closed: watch::Sender<bool>,
     /// The way to objects of the host's, where it has written ports.
     desk: Option<Arc<Desk>>,
+    /// What ends a bus of the host's: a session is only gone when the garbage is collected.
+    ends: Vec<AbortHandle>,
 }
 
 impl Open {
@@ -64,6 +67,7 @@ impl Open {
     fn close(&self) {
         self.opened.write().unwrap_or_else(PoisonError::into_inner).take();
         self.closed.send_replace(true);
+        self.ends.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -144,8 +148,9 @@ async fn opened(
         let new = tokio::task::spawn_blocking(|| Ports::new(hosts, &Handle::current()));
         ports = new.await.map_err(Error::internal)??;
     }
+    let ends = ports.ends();
     let opened = Some(opening.open(|builder| ports.equip(builder)).await?);
-    let open = Open { opened: RwLock::new(opened), closed: watch::Sender::new(false), desk };
+    let open = Open { opened: RwLock::new(opened), closed: watch::Sender::new(false), desk, ends };
     Ok(NativeCrm { open: Arc::new(open) })
 }
 

@@ -12,7 +12,7 @@ use napi::bindgen_prelude::{Env, PromiseRaw, ToNapiValue, within_runtime_if_avai
 use serde::Serialize;
 
 use crate::OPERATIONS;
-use crate::ports::{Raised, is_answering, may_wait};
+use crate::ports::{Raised, may_wait};
 
 /// An error as the TypeScript reads it, as the message of an error of Node.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ where
 }
 
 /// The same for work that is often done at once, as a look-up in a file is: it is polled here a single time, and
-/// becomes a task where it has to wait, and at once where the CRM waits for this very thread.
+/// becomes a task where it has to wait.
 pub(crate) fn promise_at_once<T>(
     env: &Env,
     work: impl Future<Output = Result<T>> + Send + 'static,
@@ -65,9 +65,6 @@ pub(crate) fn promise_at_once<T>(
 where
     T: ToNapiValue + Send + 'static,
 {
-    if is_answering() {
-        return promise(env, work);
-    }
     let mut work = Box::pin(contained(work));
     let polled =
         within_runtime_if_available(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));

@@ -45,16 +45,12 @@ thread_local! {
 
 /// Refuses to wait in a method of a port for the CRM that waits for the method.
 pub(crate) fn may_wait() -> Result<()> {
-    if !is_answering() {
+    if !ANSWERING.get() {
         return Ok(());
     }
     let message =
         "a method of a port that is called at once cannot wait for the CRM, which waits for it";
     Err(Error::new(ErrorKind::Conflict, message))
-}
-
-pub(crate) fn is_answering() -> bool {
-    ANSWERING.get()
 }
 
 /// The way to the objects of one CRM.

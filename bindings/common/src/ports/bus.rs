@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time;
 
 use super::TimeLimits;
@@ -94,6 +94,11 @@ impl HostBus {
             runtime.spawn(tell_all(Arc::clone(&node))),
         ];
         Ok(HostBus { node, tasks })
+    }
+
+    /// Ends it while others still hold it: it says and hears nothing any more.
+    pub(super) fn ends(&self) -> [AbortHandle; 2] {
+        self.tasks.each_ref().map(JoinHandle::abort_handle)
     }
 }
 

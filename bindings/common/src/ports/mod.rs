@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use crm_core::{CrmBuilder, Result};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 pub use blobs::HostBlobs;
 pub use bus::HostBus;
@@ -110,6 +111,11 @@ impl Ports {
                 .collect::<Result<_>>()?,
             bus: hosts.bus.map(|host| HostBus::new(host, limits, runtime)).transpose()?,
         })
+    }
+
+    /// What ends the bus before the last who holds the CRM has let it go.
+    pub fn ends(&self) -> Vec<AbortHandle> {
+        self.bus.iter().flat_map(HostBus::ends).collect()
     }
 
     /// Gives them to a CRM that is being built.
